@@ -1,0 +1,57 @@
+//! Dropout whose mask is a value, not a tensor.
+//!
+//! In training mode every element is zeroed with probability *p* and the others are multiplied by
+//! `1 / (1 - p)` (inverted dropout), so that in eval mode nothing has to be done at all. Which elements
+//! are kept is a pure function of (seed, layer, step, element index): a [`Mask`] takes 24 bytes whatever
+//! the size of the tensor, can be asked about any element on any thread, shard or device in any order,
+//! and is computed again in backward instead of being stored.
+//!
+//! ```
+//! use nn_dropout::Dropout;
+//!
+//! nn_dropout::manual_seed(42);
+//! let mut dropout = Dropout::new(0.5)?;
+//! let first = dropout.forward([1.0, 2.0, 3.0, 4.0]);
+//! assert!(first.iter().zip([2.0, 4.0, 6.0, 8.0]).all(|(&y, twice)| y == 0.0 || y == twice));
+//!
+//! dropout.eval();
+//! assert_eq!(dropout.forward([1.0, 2.0, 3.0, 4.0]), [1.0, 2.0, 3.0, 4.0]);
+//! # Ok::<(), nn_dropout::ProbabilityError>(())
+//! ```
+//!
+//! From the bottom up:
+//!
+//! - [`Probability`]: p, checked once.
+//! - [`Mask`]: which elements are kept. Its definition is a promise and will not change.
+//! - [`Draw`]: a layer's noise for one forward call; `forward` and `backward` over slices.
+//! - [`Generator`]: seeds, and gives every layer its number and every training-mode call its step.
+//! - [`Dropout`]: the layer.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! - `serde`: [`Probability`], [`Mask`], [`Draw`] and [`GeneratorState`] can be serialised.
+//! - `ndarray`: layers accept `ndarray` arrays of any dimension and memory order.
+
+#![forbid(unsafe_code)]
+
+mod draw;
+mod element;
+mod generator;
+mod input;
+mod layer;
+mod mask;
+#[cfg(feature = "ndarray")]
+mod ndarray;
+mod philox;
+mod probability;
+
+pub use draw::{Draw, LengthMismatch};
+pub use element::Element;
+pub use generator::{Generator, GeneratorState, default_generator, manual_seed};
+pub use half::{bf16, f16};
+pub use input::Input;
+pub use layer::Dropout;
+pub use mask::Mask;
+pub use probability::{Probability, ProbabilityError};

@@ -1,0 +1,161 @@
+//! The layer: what a user sees of it.
+
+use std::borrow::Cow;
+
+use nn_dropout::{Dropout, Generator};
+
+fn dropout(p: f64) -> Dropout {
+    Dropout::with_generator(p, &Generator::philox(42)).unwrap()
+}
+
+#[test]
+fn prints_as_pytorch_does() {
+    assert_eq!(dropout(0.5).to_string(), "Dropout(p=0.5, inplace=False)");
+    let inplace = dropout(0.0).with_inplace(true);
+    assert!(inplace.inplace());
+    assert_eq!(inplace.to_string(), "Dropout(p=0.0, inplace=True)");
+}
+
+#[test]
+fn refuses_what_is_no_probability() {
+    for (p, shown) in [(1.5, "1.5"), (-0.1, "-0.1"), (f64::NAN, "NaN")] {
+        assert_eq!(
+            Dropout::new(p).unwrap_err().to_string(),
+            format!("dropout probability has to be between 0 and 1, but got {shown}")
+        );
+    }
+}
+
+#[test]
+fn gives_zero_or_twice_in_another_pattern_each_call_and_the_same_sequence_after_the_same_seed() {
+    let generator = Generator::philox(123);
+    let dropout = Dropout::with_generator(0.5, &generator).unwrap();
+    let run = || {
+        generator.manual_seed(9);
+        (0..200).map(|_| dropout.forward([1.0, 2.0, 3.0, 4.0])).collect::<Vec<_>>()
+    };
+    let outputs = run();
+    for output in &outputs {
+        for (y, x) in output.iter().zip([1.0, 2.0, 3.0, 4.0]) {
+            assert!(*y == 0.0 || *y == 2.0 * x, "{output:?}");
+        }
+    }
+    let mut patterns: Vec<_> = outputs.iter().map(|y| y.map(|y| y == 0.0)).collect();
+    patterns.sort_unstable();
+    patterns.dedup();
+    assert_eq!(patterns.len(), 16);
+    assert_eq!(run(), outputs);
+}
+
+#[test]
+fn eval_mode_and_p_zero_give_the_input_back_and_draw_nothing() {
+    let generator = Generator::philox(1);
+    let mut eval = Dropout::with_generator(0.5, &generator).unwrap();
+    eval.eval();
+    let zero = Dropout::with_generator(0.0, &generator).unwrap();
+    let state = generator.state();
+    for layer in [&eval, &zero] {
+        let data = vec![f32::NAN, 2.0, 3.0];
+        let address = data.as_ptr();
+        let Cow::Borrowed(same) = layer.forward(&data[..]) else {
+            panic!("copied");
+        };
+        assert_eq!(same.as_ptr(), address);
+        let mut data = layer.forward(data);
+        assert_eq!(data.as_ptr(), address);
+        assert_eq!(layer.forward(&mut data[..]).as_ptr(), address);
+        assert!(data[0].is_nan() && data[1..] == [2.0, 3.0]);
+        assert!(layer.draw().is_none());
+    }
+    assert_eq!(generator.state(), state);
+    assert!(!eval.is_training());
+    assert!(eval.train().is_training());
+    assert!(eval.draw().is_some());
+}
+
+#[test]
+fn inplace_decides_whether_an_owned_input_keeps_its_buffer() {
+    let data = vec![1f32; 100];
+    let address = data.as_ptr();
+    let overwritten = dropout(0.5).with_inplace(true).forward(data);
+    assert_eq!(overwritten.as_ptr(), address);
+
+    let fresh = dropout(0.5).forward(&[1f32; 100][..]).into_owned();
+    assert_eq!(fresh, overwritten);
+    let address = fresh.as_ptr();
+    let other = dropout(0.5).forward(fresh);
+    assert_ne!(other.as_ptr(), address);
+}
+
+#[test]
+fn takes_empty_inputs() {
+    assert_eq!(dropout(0.5).forward(Vec::<f32>::new()), []);
+}
+
+mod arrays {
+    use ndarray::{Array, Array1, Array3, ArrayD, Axis, Dimension, ShapeBuilder, arr0};
+
+    use super::dropout;
+
+    /// Elements have their row-major index, however they lie in memory.
+    fn check<D: Dimension>(array: Array<f32, D>) {
+        let flat = dropout(0.5).forward(array.iter().copied().collect::<Vec<_>>());
+
+        let output = dropout(0.5).forward(&array);
+        assert!(output.iter().eq(&flat));
+        assert!(!output.is_view());
+
+        let strides = array.strides().to_vec();
+        let owned = dropout(0.5).forward(array.clone());
+        assert!(owned.iter().eq(&flat));
+        assert_eq!(owned.strides(), strides);
+
+        let mut overwritten = array;
+        dropout(0.5).forward(&mut overwritten);
+        assert!(overwritten.iter().eq(&flat));
+    }
+
+    #[test]
+    fn of_any_dimension_and_memory_order() {
+        let values = || (1..=120).map(|x| x as f32);
+        check(arr0(3.0));
+        check(Array1::from_iter(values()));
+        let row_major = Array3::from_shape_vec((4, 5, 6), values().collect()).unwrap();
+        check(Array3::from_shape_vec((4, 5, 6).f(), values().collect()).unwrap());
+        check(row_major.clone().permuted_axes([1, 2, 0]));
+        check(ArrayD::from_shape_vec(vec![2, 3, 2, 5, 2], values().collect()).unwrap());
+        check(Array3::zeros((4, 0, 6)));
+        check(row_major);
+    }
+
+    #[test]
+    fn of_views_with_gaps_and_negative_strides() {
+        let mut array = Array3::from_elem((4, 5, 6), 1f32);
+        array.invert_axis(Axis(1));
+        let mut view = array.slice_mut(ndarray::s![..;2, 1.., ..;-1]);
+        dropout(0.5).forward(&mut view);
+        let flat = dropout(0.5).forward(vec![1f32; view.len()]);
+        assert!(view.iter().eq(&flat));
+        let changed = array.iter().filter(|&&x| x != 1.0).count();
+        assert_eq!(changed, flat.len(), "elements outside the view were touched");
+    }
+
+    #[test]
+    fn unchanged_in_eval_mode() {
+        let mut layer = dropout(0.5);
+        layer.eval();
+        let array = Array3::from_elem((2, 3, 4).f(), 1f32);
+        assert_eq!(layer.forward(&array).as_ptr(), array.as_ptr());
+        let address = array.as_ptr();
+        assert_eq!(layer.forward(array).as_ptr(), address);
+    }
+
+    #[test]
+    fn in_place_where_asked_for() {
+        let array = Array3::from_elem((2, 3, 4), 1f32);
+        let address = array.as_ptr();
+        let output = dropout(0.5).with_inplace(true).forward(array);
+        assert_eq!(output.as_ptr(), address);
+        assert_ne!(dropout(0.5).forward(output).as_ptr(), address);
+    }
+}
