@@ -1,0 +1,37 @@
+//! nn-dropout's layers for [Burn](burn): reproducible noise whose masks are never stored.
+//!
+//! Replace `use burn::nn::{Dropout, DropoutConfig}` by `use nn_dropout_burn::{Dropout, DropoutConfig}`; nothing else
+//! changes in the model.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use nn_dropout_burn::{DropoutConfig, manual_seed};
+//!
+//! manual_seed(42); // before the model is made
+//! let dropout = DropoutConfig::new(0.5).init();
+//!
+//! let x = Tensor::<2>::ones([2, 3], &Device::flex().autodiff());
+//! let training = dropout.forward(x.clone());
+//! let eval = dropout.forward(x.inner());
+//! # assert!(training.to_data().iter::<f32>().all(|y| y == 0.0 || y == 2.0));
+//! assert_eq!(eval.to_data(), Tensor::<2>::ones([2, 3], &Device::flex()).to_data());
+//! ```
+//!
+//! # Backends
+//!
+//! On Flex, Burn's own CPU backend, the noise is applied to the tensor's own memory. Every other backend gets the same
+//! mask through a tensor made on the host; turn its feature on here as well as in Burn (`cuda`, `metal`, `ndarray`,
+//! `rocm`, `tch`, `vulkan`, `webgpu`, `wgpu`). The backward pass computes the mask again on all of them.
+
+mod dropout;
+#[cfg_attr(feature = "ndarray", expect(deprecated, reason = "Burn will drop its NdArray backend; until then it works"))]
+mod op;
+
+pub use dropout::{Dropout, DropoutConfig};
+pub use nn_dropout::{Generator, GeneratorState, default_generator, manual_seed};
+pub use op::DropoutBackend;
+
+/// Compiles and runs the Rust in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,124 @@
+//! The one operation that every layer is, as an extension of Burn's backends.
+
+use std::marker::PhantomData;
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::retro_forward::RetroForward;
+use burn::backend::autodiff::checkpoint::state::BackwardStates;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::{Autodiff, NodeId};
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{DType, Element as BurnElement, TensorData};
+use nn_dropout::{Draw, Element, bf16, f16};
+
+/// A Burn backend that can apply a [`Draw`] to a float tensor.
+#[backend_extension(
+    Autodiff,
+    Flex,
+    NdArray: cfg(feature = "ndarray"),
+    LibTorch: cfg(feature = "tch"),
+    Cube: cfg(feature = "cube")
+)]
+pub trait DropoutBackend: Backend {
+    /// `input` with the noise of `draw`.
+    ///
+    /// Unless a backend does better, the noise is made on the host and multiplied in.
+    fn apply_draw(input: FloatTensor<Self>, draw: Draw) -> FloatTensor<Self> {
+        let (shape, dtype) = (input.shape(), input.dtype());
+        let noise = match dtype {
+            DType::F64 => TensorData::new(noise::<f64>(shape.num_elements(), &draw), shape),
+            _ => TensorData::new(noise::<f32>(shape.num_elements(), &draw), shape).convert_dtype(dtype),
+        };
+        let noise = Self::float_from_data(noise, &input.device());
+        Self::float_mul(input, noise)
+    }
+}
+
+/// What each of the first `count` elements is multiplied by.
+fn noise<T: Element + From<f32>>(count: usize, draw: &Draw) -> Vec<T> {
+    let mut noise = vec![T::from(1.0); count];
+    draw.forward_inplace(&mut noise);
+    noise
+}
+
+#[cfg(feature = "ndarray")]
+impl DropoutBackend for burn::backend::NdArray {}
+
+#[cfg(feature = "tch")]
+impl DropoutBackend for burn::backend::LibTorch {}
+
+#[cfg(feature = "cube")]
+impl DropoutBackend for burn::backend::Cube {}
+
+impl DropoutBackend for Flex {
+    fn apply_draw(input: FlexTensor, draw: Draw) -> FlexTensor {
+        match input.dtype() {
+            DType::F64 => apply_to_slice::<f64>(input, &draw),
+            DType::F32 => apply_to_slice::<f32>(input, &draw),
+            DType::F16 => apply_to_slice::<f16>(input, &draw),
+            DType::BF16 => apply_to_slice::<bf16>(input, &draw),
+            other => panic!("dropout takes tensors of f64, f32, f16 or bf16, but got {other:?}"),
+        }
+    }
+}
+
+/// Overwrites `input` where nobody else holds its memory, and makes a new tensor otherwise.
+fn apply_to_slice<T: Element + BurnElement + bytemuck::Pod>(input: FlexTensor, draw: &Draw) -> FlexTensor {
+    let mut input = if input.is_contiguous() { input } else { input.to_contiguous() };
+    let (start, end) = input.layout().contiguous_offsets().expect("a contiguous tensor is one range of its memory");
+    if let Some(storage) = input.try_storage_mut::<T>() {
+        draw.forward_inplace(&mut storage[start..end]);
+        return input;
+    }
+    let mut output = input.storage::<T>()[start..end].to_vec();
+    draw.forward_inplace(&mut output);
+    FlexTensor::from_data(TensorData::new(output, input.shape()))
+}
+
+impl<B: DropoutBackend, C: CheckpointStrategy> DropoutBackend for Autodiff<B, C> {
+    fn apply_draw(input: FloatTensor<Self>, draw: Draw) -> FloatTensor<Self> {
+        let replay = Replay::<B> { input: input.id(), draw: draw.clone(), backend: PhantomData };
+        let prep = ApplyDraw.prepare::<C>([input.node()]).memory_bound().retro_forward(replay).parents([&input]);
+        let output = B::apply_draw(input.into_primitive(), draw.clone());
+        match prep.stateful() {
+            OpsKind::Tracked(prep) => prep.finish(draw, output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+}
+
+/// The backward pass: the draw is all it needs.
+#[derive(Debug)]
+struct ApplyDraw;
+
+impl<B: DropoutBackend> Backward<B, 1> for ApplyDraw {
+    type State = Draw;
+
+    fn backward(self, ops: Ops<Draw, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let [parent] = ops.parents;
+        let grad = grads.consume::<B>(&ops.node);
+        if let Some(parent) = parent {
+            // The operation is linear: its gradient is scaled as its input was.
+            grads.register::<B>(parent.id, B::apply_draw(grad, ops.state));
+        }
+    }
+}
+
+/// The forward pass again, for gradient checkpointing: the same draw, so the same output.
+#[derive(Debug)]
+struct Replay<B> {
+    input: NodeId,
+    draw: Draw,
+    backend: PhantomData<B>,
+}
+
+impl<B: DropoutBackend> RetroForward for Replay<B> {
+    fn forward(&self, states: &mut BackwardStates, output: NodeId) {
+        let input = states.get_state::<FloatTensor<B>>(&self.input);
+        states.save(output, B::apply_draw(input, self.draw.clone()));
+    }
+}
