@@ -1,0 +1,162 @@
+//! `nn-dropout train`: the training loop.
+
+use std::iter;
+
+use anyhow::{Result, ensure};
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::optim::{AdamWConfig, GradientsParams};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use indicatif::{ProgressBar, ProgressStyle};
+use nn_dropout::Generator;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use crate::data::Table;
+use crate::interrupt;
+use crate::mlp::Mlp;
+use crate::report;
+use crate::run::RunDir;
+use crate::settings::TrainArgs;
+
+/// With gradients and AdamW's two moments, 16 GB.
+const MAX_PARAMETERS: usize = 1_000_000_000;
+
+/// How a run came to its end.
+pub enum Ended {
+    Finished,
+    Interrupted,
+}
+
+/// A row of `metrics.csv`: the model after an epoch, in eval mode.
+#[derive(Clone, Copy, Serialize)]
+pub struct Metrics {
+    pub epoch: usize,
+    pub train_loss: f64,
+    pub train_accuracy: f64,
+    pub val_loss: f64,
+    pub val_accuracy: f64,
+}
+
+/// What the seed is spent on, each from a stream of its own: a change to one leaves the others as they were.
+#[derive(Clone, Copy)]
+enum Stream {
+    Split,
+    Weights,
+    Batches,
+}
+
+fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(stream as u64);
+    rng
+}
+
+/// Runs the command. Nothing is written before all input has been checked.
+pub fn train(args: &TrainArgs) -> Result<Ended> {
+    let (settings, output) = args.resolve()?;
+    let split = Table::load(&settings)?.split(settings.train_fraction, &mut rng(settings.seed, Stream::Split))?;
+    let sizes: Vec<usize> = iter::once(split.train.feature_count)
+        .chain(settings.hidden.iter().map(|size| size.get()))
+        .chain(iter::once(split.train.classes.len()))
+        .collect();
+    let parameters = Mlp::parameters(&sizes);
+    ensure!(
+        parameters <= MAX_PARAMETERS,
+        "these hidden layers make {parameters} parameters, and at most {MAX_PARAMETERS} fit"
+    );
+    let mut run = RunDir::create(&settings, &output)?;
+    interrupt::listen()?;
+
+    let device = Device::flex();
+    let generator = Generator::philox(settings.seed);
+    let mut weights = rng(settings.seed, Stream::Weights);
+    let mut model = Mlp::new(&sizes, settings.dropout, &mut weights, &generator, &device.clone().autodiff());
+    let mut optimizer = AdamWConfig::new().init();
+
+    let mut order: Vec<usize> = (0..split.train.len()).collect();
+    let mut batches = rng(settings.seed, Stream::Batches);
+    let batches_per_epoch = split.train.len().div_ceil(settings.batch_size.get());
+    let steps = settings.epochs.get() * batches_per_epoch;
+    let mut step = 0usize;
+    let progress = progress_bar(settings.epochs.get(), output.quiet);
+    let mut history = Vec::new();
+    'epochs: for epoch in 1..=settings.epochs.get() {
+        order.shuffle(&mut batches);
+        for rows in order.chunks(settings.batch_size.get()) {
+            if interrupt::noted() {
+                break 'epochs;
+            }
+            let (x, y) = batch(&split.train, rows, &device.clone().autodiff());
+            let logits = model.forward(x);
+            let loss = CrossEntropyLossConfig::new().init(&logits.device()).forward(logits, y);
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            // Falls linearly to 0, which lets the noise of dropout average out in the end.
+            let learning_rate = settings.learning_rate.get() * (1.0 - step as f64 / steps as f64);
+            model = optimizer.step(learning_rate, model, gradients);
+            step += 1;
+        }
+        let valid = model.valid();
+        let (train_loss, train_accuracy) = evaluate(&valid, &split.train, &device);
+        let (val_loss, val_accuracy) = evaluate(&valid, &split.validation, &device);
+        let metrics = Metrics { epoch, train_loss, train_accuracy, val_loss, val_accuracy };
+        run.add(&metrics)?;
+        history.push(metrics);
+        progress.set_message(format!("validation accuracy {:.1} %", 100.0 * val_accuracy));
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+
+    let Some(last) = history.last() else {
+        println!("interrupted before the first epoch ended; the settings are in {}", run.path().display());
+        return Ok(Ended::Interrupted);
+    };
+    run.save_weights(&model.valid())?;
+    run.save_report(&report::html(&settings, &split, &history, run.path())?)?;
+    let ended = if history.len() < settings.epochs.get() { Ended::Interrupted } else { Ended::Finished };
+    if let Ended::Interrupted = ended {
+        println!("interrupted after {} of {} epochs", history.len(), settings.epochs);
+    }
+    println!("training accuracy    {:5.1} %", 100.0 * last.train_accuracy);
+    println!("validation accuracy  {:5.1} %", 100.0 * last.val_accuracy);
+    println!("gap                  {:5.1} points", 100.0 * (last.train_accuracy - last.val_accuracy));
+    println!("results in {}, curves in {}", run.path().display(), run.report().display());
+    Ok(ended)
+}
+
+fn batch(table: &Table, rows: &[usize], device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
+    let features: Vec<f32> = rows.iter().flat_map(|&row| table.row(row)).copied().collect();
+    let targets: Vec<i64> = rows.iter().map(|&row| table.targets[row] as i64).collect();
+    (
+        Tensor::from_data(TensorData::new(features, [rows.len(), table.feature_count]), device),
+        Tensor::from_data(TensorData::new(targets, [rows.len()]), device),
+    )
+}
+
+/// Mean loss and accuracy of a model in eval mode over all rows of a table.
+fn evaluate(model: &Mlp, table: &Table, device: &Device) -> (f64, f64) {
+    const ROWS: usize = 1024;
+    let rows: Vec<usize> = (0..table.len()).collect();
+    let (mut loss, mut correct) = (0.0, 0.0);
+    for rows in rows.chunks(ROWS) {
+        let (x, y) = batch(table, rows, device);
+        let logits = model.forward(x);
+        let hits = logits.clone().argmax(1).squeeze_dim::<1>(1).equal(y.clone()).int().sum();
+        correct += hits.into_scalar::<f64>();
+        let mean = CrossEntropyLossConfig::new().init(device).forward(logits, y);
+        loss += mean.into_scalar::<f64>() * rows.len() as f64;
+    }
+    (loss / table.len() as f64, correct / table.len() as f64)
+}
+
+/// Shown on a terminal only.
+fn progress_bar(epochs: usize, quiet: bool) -> ProgressBar {
+    if quiet {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} epoch {pos}/{len}, {eta} left, {msg}")
+        .expect("the template is well-formed");
+    ProgressBar::new(epochs as u64).with_style(style)
+}

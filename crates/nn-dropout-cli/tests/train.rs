@@ -1,0 +1,360 @@
+//! `nn-dropout train`, run as a user runs it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use safetensors::SafeTensors;
+use tempfile::TempDir;
+
+/// Small and quick, yet with two dropout layers.
+const QUICK: &[&str] = &["train", "--hidden", "32,16", "--epochs", "3"];
+
+fn program(folder: &TempDir) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("nn-dropout"));
+    command.current_dir(folder);
+    command
+}
+
+fn run(folder: &TempDir, args: &[&str]) -> Output {
+    program(folder).args(args).output().unwrap()
+}
+
+/// Runs, expects success, and gives what was printed.
+fn succeed(folder: &TempDir, args: &[&str]) -> String {
+    let output = run(folder, args);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{args:?}: {stderr}");
+    assert_eq!(stderr, "", "{args:?}: no terminal, no progress");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs, expects a refusal in one line that leaves nothing behind, and gives that line.
+fn refuse(folder: &TempDir, args: &[&str]) -> String {
+    let before = entries(folder.path());
+    let output = run(folder, args);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{args:?}: {stderr}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{args:?}");
+    assert_eq!(entries(folder.path()), before, "{args:?} left something behind");
+    stderr.trim_end().to_owned()
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn read(folder: &TempDir, name: &str) -> String {
+    fs::read_to_string(folder.path().join(name)).unwrap()
+}
+
+fn write(folder: &TempDir, name: &str, text: &str) {
+    fs::write(folder.path().join(name), text).unwrap();
+}
+
+fn with<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [args, more].concat()
+}
+
+/// The rows of a run's metrics, as numbers.
+fn metrics(folder: &TempDir, run: &str) -> Vec<[f64; 5]> {
+    let text = read(folder, &format!("{run}/metrics.csv"));
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("epoch,train_loss,train_accuracy,val_loss,val_accuracy"));
+    assert!(text.ends_with('\n'));
+    lines
+        .map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap())
+        .collect()
+}
+
+#[test]
+fn the_digits_are_learned_and_all_results_are_there() {
+    let folder = TempDir::new().unwrap();
+    let printed = succeed(&folder, &["train", "--hidden", "64,32", "--epochs", "10", "--dropout", "0.2"]);
+    let out = "runs/digits-p0.2-seed42";
+    assert_eq!(entries(&folder.path().join(out)), ["config.toml", "metrics.csv", "model.safetensors", "report.html"]);
+
+    let rows = metrics(&folder, out);
+    assert_eq!(rows.len(), 10);
+    for (i, [epoch, train_loss, train_accuracy, val_loss, val_accuracy]) in rows.iter().enumerate() {
+        assert_eq!(*epoch, (i + 1) as f64);
+        assert!(*train_loss > 0.0 && *val_loss > 0.0);
+        assert!((0.0..=1.0).contains(train_accuracy) && (0.0..=1.0).contains(val_accuracy));
+    }
+    let [.., train_accuracy, _, val_accuracy] = rows[9];
+    assert!(val_accuracy > 0.85, "{rows:?}");
+    for said in [
+        format!("training accuracy    {:5.1} %", 100.0 * train_accuracy),
+        format!("validation accuracy  {:5.1} %", 100.0 * val_accuracy),
+        format!("gap                  {:5.1} points", 100.0 * (train_accuracy - val_accuracy)),
+        format!("results in {out}, curves in {out}/report.html"),
+    ] {
+        assert!(printed.lines().any(|line| line == said), "`{said}` is not in {printed}");
+    }
+
+    let weights = fs::read(folder.path().join(out).join("model.safetensors")).unwrap();
+    let weights = SafeTensors::deserialize(&weights).unwrap();
+    let mut shapes: Vec<_> = weights.tensors().iter().map(|(name, t)| (name.clone(), t.shape().to_vec())).collect();
+    shapes.sort();
+    let expected: [(&str, &[usize]); 6] = [
+        ("hidden.0.bias", &[64]),
+        ("hidden.0.weight", &[64, 64]),
+        ("hidden.1.bias", &[32]),
+        ("hidden.1.weight", &[32, 64]),
+        ("output.bias", &[10]),
+        ("output.weight", &[10, 32]),
+    ];
+    assert_eq!(shapes, expected.map(|(name, shape)| (name.to_owned(), shape.to_vec())));
+
+    let report = read(&folder, &format!("{out}/report.html"));
+    let curves = |colour: &str| report.matches(&format!("stroke=\"{colour}\" stroke-width=\"2\"")).count();
+    assert_eq!([curves("#D67020"), curves("#2E86DE")], [2, 2], "two pairs of curves");
+    assert!(report.contains(&format!("nn-dropout train --config {out}/config.toml")));
+    let outside = report.replace("http://www.w3.org/2000/svg", "");
+    for link in ["http:", "https:", "src=", "href=", "@import", "url("] {
+        assert!(!outside.contains(link), "the report is not self-contained: {link}");
+    }
+}
+
+#[test]
+fn results_are_the_same_bytes_on_any_number_of_threads_and_from_their_own_config() {
+    let folder = TempDir::new().unwrap();
+    // Wide enough that Burn's matrix products and sums run on several threads.
+    let args =
+        ["train", "--hidden", "512,256", "--epochs", "2", "--batch-size", "200", "--seed", "18446744073709551615"];
+    for threads in ["1", "2", "5"] {
+        let status = program(&folder).args(args).args(["--out", threads]).env("RAYON_NUM_THREADS", threads).output();
+        assert!(status.unwrap().status.success());
+    }
+    succeed(&folder, &["train", "--config", "1/config.toml", "--out", "again"]);
+    for file in ["metrics.csv", "model.safetensors", "config.toml"] {
+        let [one, others @ ..] =
+            ["1", "2", "5", "again"].map(|run| fs::read(folder.path().join(run).join(file)).unwrap());
+        for other in others {
+            assert!(one == other, "{file} differs");
+        }
+    }
+}
+
+#[test]
+fn seed_and_dropout_change_the_results() {
+    let folder = TempDir::new().unwrap();
+    for (name, more) in [("a", ["--seed", "1"]), ("b", ["--seed", "2"]), ("c", ["--dropout", "0"])] {
+        succeed(&folder, &with(QUICK, &with(&["--out", name], &more)));
+    }
+    let [a, b, c] = ["a", "b", "c"].map(|run| metrics(&folder, run));
+    assert_ne!(a, b);
+    assert_ne!(a, c);
+}
+
+#[test]
+fn everything_dropped_is_legal_and_learns_only_the_frequencies() {
+    let folder = TempDir::new().unwrap();
+    succeed(&folder, &with(QUICK, &["--dropout", "1", "--out", "all"]));
+    let [.., last] = metrics(&folder, "all")[..] else { panic!("no rows") };
+    assert!(last[4] < 0.3, "{last:?}");
+}
+
+#[test]
+fn quiet_and_other_runs_do_not_matter() {
+    let folder = TempDir::new().unwrap();
+    succeed(&folder, QUICK);
+    succeed(&folder, &with(QUICK, &["--quiet"]));
+    let [first, second] = ["runs/digits-p0.5-seed42", "runs/digits-p0.5-seed42-2"];
+    assert_eq!(metrics(&folder, first), metrics(&folder, second));
+}
+
+/// Two classes that a line separates, with features of very different size.
+fn flowers(classes: [&str; 2]) -> String {
+    let mut text = String::from("\u{feff}petal,\"sepal, wide\", kind ,constant\n");
+    for i in 0..60 {
+        let class = i % 2;
+        let (petal, sepal) = (1000.0 * class as f64 + (i * 37 % 100) as f64, -1e-3 * (i % 7) as f64);
+        writeln!(text, "{petal}, {sepal:e},{},7", classes[class]).unwrap();
+    }
+    text
+}
+
+#[test]
+fn a_csv_of_ones_own_works_the_same_way() {
+    let folder = TempDir::new().unwrap();
+    for (name, classes) in [("text.csv", ["setosa", "\"virginica, wild\""]), ("integers.csv", ["10", "-9"])] {
+        write(&folder, name, &flowers(classes));
+        let args = ["train", "--data", name, "--target", "kind", "--epochs", "20", "--dropout", "0.1", "--seed", "3"];
+        succeed(&folder, &args);
+        let stem = name.trim_end_matches(".csv");
+        let rows = metrics(&folder, &format!("runs/{stem}-p0.1-seed3"));
+        assert!(rows[19][4] > 0.9, "{name}: {rows:?}");
+    }
+    // Names do not matter, and 60 rows are split 15 to 45.
+    assert_eq!(metrics(&folder, "runs/text-p0.1-seed3").len(), 20);
+    let report = read(&folder, "runs/text-p0.1-seed3/report.html");
+    assert!(report.contains("15 to train on, 45 for validation"));
+}
+
+#[test]
+fn options_come_from_the_command_line_then_the_file_then_the_defaults() {
+    let folder = TempDir::new().unwrap();
+    write(
+        &folder,
+        "options.toml",
+        "dropout = 0.25\nhidden = [16]\nepochs = 2\nlearning_rate = 0.01\nseed = 7\nquiet = true\nout = \"there\"\n",
+    );
+    succeed(&folder, &["train", "--config", "options.toml", "--seed", "8", "--dropout", "0"]);
+    assert_eq!(
+        read(&folder, "there/config.toml"),
+        "data = \"digits\"\ndropout = 0.0\nhidden = [16]\nepochs = 2\nbatch_size = 32\nlearning_rate = 0.01\n\
+         train_fraction = 0.25\nseed = 8\n"
+    );
+}
+
+#[test]
+fn a_run_is_overwritten_only_by_force_and_other_folders_never() {
+    let folder = TempDir::new().unwrap();
+    succeed(&folder, &with(QUICK, &["--out", "mine"]));
+    let before = read(&folder, "mine/metrics.csv");
+    let line = refuse(&folder, &with(QUICK, &["--out", "mine", "--seed", "5"]));
+    assert_eq!(line, "error: mine holds a run already; overwrite it with --force, or name another with --out");
+    assert_eq!(read(&folder, "mine/metrics.csv"), before);
+    succeed(&folder, &with(QUICK, &["--out", "mine", "--seed", "5", "--force"]));
+    assert_ne!(read(&folder, "mine/metrics.csv"), before);
+    assert_eq!(entries(&folder.path().join("mine")).len(), 4);
+
+    fs::create_dir(folder.path().join("photos")).unwrap();
+    write(&folder, "photos/cat.png", "miaow");
+    let line = refuse(&folder, &with(QUICK, &["--out", "photos", "--force"]));
+    assert_eq!(line, "error: photos is no run: it holds `cat.png`; name another folder with --out");
+    assert_eq!(entries(&folder.path().join("photos")), ["cat.png"]);
+
+    let line = refuse(&folder, &with(QUICK, &["--out", "photos/cat.png"]));
+    assert!(line.starts_with("error: cannot use photos/cat.png for the results: "), "{line}");
+}
+
+#[test]
+fn bad_tables_are_refused_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    for (text, expected) in [
+        ("", "the file is empty: expected a header row, then a row a sample"),
+        ("a,y\n", "the file has a header, but no rows"),
+        ("a,b\n1,2\n", "there is no column `y`, only `a`, `b`"),
+        ("y\n1\n2\n", "there is no column besides `y` to predict it from"),
+        ("a,y,y\n1,2,3\n", "there is more than one column `y`"),
+        ("a,y\n1,0\nmany,1\n", "row 2, column `a`: expected a number, but got `many`"),
+        ("a,y\n1,0\n,1\n", "row 2, column `a`: expected a number, but got ``"),
+        ("a,y\nNaN,0\n1,1\n", "row 1, column `a`: expected a number, but got `NaN`"),
+        ("a,y\n1e99,0\n1,1\n", "row 1, column `a`: expected a number, but got `1e99`"),
+        ("a,y\n1,0.5\n2,1\n", "row 1, column `y`: expected an integer or a text as a class, but got `0.5`"),
+        ("a,y\n1,0\n2,\n", "row 2, column `y`: expected an integer or a text as a class, but got ``"),
+        ("a,y\n1,spam\n2,spam\n", "all rows are of one class, `spam`; there is nothing to learn"),
+        ("a,y\n1,0\n2,1,3\n", "found record with 3 fields, but the previous record has 2 fields"),
+    ] {
+        write(&folder, "table.csv", text);
+        let line = refuse(&folder, &["train", "--data", "table.csv", "--target", "y"]);
+        assert!(line.starts_with("error: table.csv: ") && line.ends_with(expected), "{text:?}: {line}");
+    }
+    write(&folder, "table.csv", "a,y\n1,0\n2,1\n");
+    let line = refuse(&folder, &["train", "--data", "table.csv", "--target", "y", "--train-fraction", "0.1"]);
+    assert_eq!(line, "error: a train fraction of 0.1 makes 0 of 2 rows training rows; both parts need at least one");
+    let line = refuse(&folder, &["train", "--data", "missing.csv", "--target", "y"]);
+    assert!(line.starts_with("error: missing.csv: ") && line.contains("No such file"), "{line}");
+    let line = refuse(&folder, &["train", "--data", "table.csv"]);
+    assert_eq!(line, "error: table.csv: which column is to be predicted? Name it with --target");
+    let line = refuse(&folder, &["train", "--target", "y"]);
+    assert_eq!(line, "error: --target names a column of a CSV file; the built-in digits have none");
+}
+
+#[test]
+fn bad_options_are_refused_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    for (args, expected) in [
+        (["--dropout", "1.5"], "dropout probability has to be between 0 and 1, but got 1.5"),
+        (["--dropout", "-0.1"], "dropout probability has to be between 0 and 1, but got -0.1"),
+        (["--dropout", "nan"], "dropout probability has to be between 0 and 1, but got NaN"),
+        (["--dropout", "half"], "expected a number between 0 and 1, but got half"),
+        (["--hidden", "64,0"], "number would be zero for non-zero type"),
+        (["--hidden", "1000000,1000000"], "at most 1000000000 fit"),
+        (["--epochs", "-1"], "invalid digit found in string"),
+        (["--learning-rate", "0"], "expected a positive number, but got 0"),
+        (["--learning-rate", "inf"], "expected a positive number, but got inf"),
+        (["--train-fraction", "1"], "expected a number above 0 and below 1, but got 1"),
+        (["--drop", "0.5"], "unexpected argument '--drop' found; tip: a similar argument exists: '--dropout'"),
+        (["--config", "missing.toml"], "cannot read missing.toml: No such file or directory (os error 2)"),
+    ] {
+        let line = refuse(&folder, &with(&["train"], &args));
+        assert!(line.starts_with("error: ") && line.ends_with(expected), "{args:?}: {line}");
+    }
+}
+
+#[test]
+fn bad_config_files_are_refused_with_file_key_and_expectation() {
+    let folder = TempDir::new().unwrap();
+    for (text, expected) in [
+        ("dropout = 1.5", "key `dropout`: dropout probability has to be between 0 and 1, but got 1.5"),
+        ("dropout = \"half\"", "key `dropout`: invalid type: string \"half\", expected f64"),
+        ("epochs = 0", "key `epochs`: invalid value: integer `0`, expected a nonzero usize"),
+        ("epochs = 2.5", "key `epochs`: invalid type: floating point `2.5`, expected a nonzero usize"),
+        ("hidden = [64, \"x\"]", "key `hidden[1]`: invalid type: string \"x\", expected a nonzero usize"),
+        ("learning_rate = -1.0", "key `learning_rate`: expected a positive number, but got -1"),
+        ("train_fraction = 0.0", "key `train_fraction`: expected a number above 0 and below 1, but got 0"),
+        ("seed = -1", "key `seed`: invalid value: integer `-1`, expected u64"),
+        ("quiet = 1", "key `quiet`: invalid type: integer `1`, expected a boolean"),
+    ] {
+        write(&folder, "bad.toml", text);
+        let line = refuse(&folder, &["train", "--config", "bad.toml"]);
+        assert_eq!(line, format!("error: bad.toml: {expected}"));
+    }
+    write(&folder, "bad.toml", "epochs = 3\ndrop_out = 0.5\n");
+    let line = refuse(&folder, &["train", "--config", "bad.toml"]);
+    assert!(line.starts_with("error: bad.toml: unknown key `drop_out`, expected one of `data`, `target`, `dropout`"));
+    write(&folder, "bad.toml", "epochs = 3\ndropout 0.5\n");
+    let line = refuse(&folder, &["train", "--config", "bad.toml"]);
+    assert!(line.starts_with("error: bad.toml, line 2: "), "{line}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_leaves_what_it_finished_readable() {
+    use std::process::Stdio;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
+    let folder = TempDir::new().unwrap();
+    let child = program(&folder)
+        .args(["train", "--hidden", "32", "--epochs", "1000000", "--out", "long"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let finished_some =
+        || fs::read_to_string(folder.path().join("long/metrics.csv")).is_ok_and(|text| text.lines().count() > 3);
+    let start = Instant::now();
+    while !finished_some() {
+        assert!(start.elapsed() < Duration::from_mins(2), "no epochs");
+        thread::sleep(Duration::from_millis(5));
+    }
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+
+    assert_eq!(output.status.code(), Some(130));
+    let rows = metrics(&folder, "long");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.starts_with(&format!("interrupted after {} of 1000000 epochs\n", rows.len())), "{printed}");
+    assert_eq!(entries(&folder.path().join("long")).len(), 4);
+    let weights = fs::read(folder.path().join("long/model.safetensors")).unwrap();
+    assert_eq!(SafeTensors::deserialize(&weights).unwrap().len(), 4);
+    assert!(read(&folder, "long/report.html").ends_with("</html>"));
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    let folder = TempDir::new().unwrap();
+    assert!(succeed(&folder, &["--version"]).starts_with("nn-dropout 0."));
+    assert!(succeed(&folder, &["train", "--help"]).contains("--train-fraction <SHARE>"));
+}
