@@ -1,19 +1,34 @@
 //! The element types a draw can be applied to.
 
 use std::fmt::Debug;
-use std::ops::Mul;
+use std::ops::{Add, Mul};
 
 use half::{bf16, f16};
 
 use crate::draw::Scale;
+use crate::kernel::{Apply, Kernel};
 
 /// An element of a tensor: `f32`, `f64`, [`f16`](half::f16) or [`bf16`](half::bf16). Sealed.
-pub trait Element: Copy + Debug + Default + Mul<Output = Self> + Send + Sync + 'static + Sealed {}
+pub trait Element:
+    Copy + Debug + Default + Add<Output = Self> + Mul<Output = Self> + Send + Sync + 'static + Sealed
+{
+}
 
 /// What [`Draw`](crate::Draw) needs to know of an element type; nobody else can implement it.
 pub trait Sealed {
     /// `scale`, rounded to this type.
     fn from_scale(scale: Scale) -> Self;
+
+    /// The number, exactly.
+    fn widen(self) -> f64;
+
+    /// `number`, rounded to this type.
+    fn narrow(number: f64) -> Self;
+
+    /// The loop for this type.
+    fn kernel(kernel: &Kernel) -> Apply<Self>
+    where
+        Self: Sized;
 }
 
 impl Element for f32 {}
@@ -21,12 +36,36 @@ impl Sealed for f32 {
     fn from_scale(scale: Scale) -> Self {
         scale.single
     }
+
+    fn widen(self) -> f64 {
+        f64::from(self)
+    }
+
+    fn narrow(number: f64) -> Self {
+        number as Self
+    }
+
+    fn kernel(kernel: &Kernel) -> Apply<Self> {
+        kernel.f32
+    }
 }
 
 impl Element for f64 {}
 impl Sealed for f64 {
     fn from_scale(scale: Scale) -> Self {
         scale.double
+    }
+
+    fn widen(self) -> f64 {
+        self
+    }
+
+    fn narrow(number: f64) -> Self {
+        number
+    }
+
+    fn kernel(kernel: &Kernel) -> Apply<Self> {
+        kernel.f64
     }
 }
 
@@ -36,11 +75,35 @@ impl Sealed for f16 {
     fn from_scale(scale: Scale) -> Self {
         Self::from_f32(scale.single)
     }
+
+    fn widen(self) -> f64 {
+        self.into()
+    }
+
+    fn narrow(number: f64) -> Self {
+        Self::from_f64(number)
+    }
+
+    fn kernel(kernel: &Kernel) -> Apply<Self> {
+        kernel.f16
+    }
 }
 
 impl Element for bf16 {}
 impl Sealed for bf16 {
     fn from_scale(scale: Scale) -> Self {
         Self::from_f32(scale.single)
+    }
+
+    fn widen(self) -> f64 {
+        self.into()
+    }
+
+    fn narrow(number: f64) -> Self {
+        Self::from_f64(number)
+    }
+
+    fn kernel(kernel: &Kernel) -> Apply<Self> {
+        kernel.bf16
     }
 }

@@ -41,9 +41,7 @@ impl<'a, T: Element> Input for &'a [T] {
     }
 
     fn apply(self, draw: &Draw, _inplace: bool) -> Self::Output {
-        let mut output = self.to_vec();
-        draw.forward_inplace(&mut output);
-        Cow::Owned(output)
+        Cow::Owned(draw.forward_to_vec(self))
     }
 }
 

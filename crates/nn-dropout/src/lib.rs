@@ -34,12 +34,13 @@
 //! - `serde`: [`Probability`], [`Mask`], [`Draw`] and [`GeneratorState`] can be serialised.
 //! - `ndarray`: layers accept `ndarray` arrays of any dimension and memory order.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod draw;
 mod element;
 mod generator;
 mod input;
+mod kernel;
 mod layer;
 mod mask;
 #[cfg(feature = "ndarray")]
@@ -52,6 +53,7 @@ pub use element::Element;
 pub use generator::{Generator, GeneratorState, default_generator, manual_seed};
 pub use half::{bf16, f16};
 pub use input::Input;
+pub use kernel::kernel_name;
 pub use layer::Dropout;
 pub use mask::Mask;
 pub use probability::{Probability, ProbabilityError};

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::Probability;
 use crate::philox::philox4x32_10;
+use crate::{Probability, kernel};
 
 /// Elements that one Philox block decides about: sixteen bits each.
-const BLOCK: u64 = 8;
+pub(crate) const BLOCK: u64 = 8;
 
-/// Where the blocks of tie words start: above every block of sixteen-bit lanes.
-const TIE_BLOCKS: u64 = 1 << 61;
+/// How many blocks 2^64 elements have. The blocks of tie words come after them.
+pub(crate) const BLOCKS: u64 = 1 << 61;
 
 /// Which elements of a tensor one call of one layer keeps: a pure function of (seed, layer, step, p) and
 /// the element's index in the whole tensor (row-major).
@@ -77,7 +77,9 @@ impl Mask {
 
     /// Whether the element at `index` of the whole tensor is kept.
     pub fn keeps(&self, index: u64) -> bool {
-        self.keeps_lane(&self.block(index / BLOCK), index)
+        let (high, low) = self.threshold();
+        let sixteen = u32::from(self.sixteen(index));
+        sixteen < high || (sixteen == high && self.block(BLOCKS + index / 4)[(index % 4) as usize] < low)
     }
 
     /// The keep bits of the elements in `range`, packed eight to a byte, the first in the lowest bit; a bit is 1
@@ -95,34 +97,29 @@ impl Mask {
     /// Fills `bits` with the keep bits of the `8 * bits.len()` elements from index `start` on, packed as in
     /// [`bits`](Self::bits). Indices wrap around at 2^64.
     pub fn fill_bits(&self, start: u64, bits: &mut [u8]) {
-        let mut index = start;
-        let mut block = self.block(index / BLOCK);
-        for byte in bits {
-            *byte = 0;
-            for bit in 0..8 {
-                if index.is_multiple_of(BLOCK) {
-                    block = self.block(index / BLOCK);
-                }
-                *byte |= u8::from(self.keeps_lane(&block, index)) << bit;
-                index = index.wrapping_add(1);
-            }
-        }
+        kernel::fill_bits(*self, start, bits);
+    }
+
+    /// T: what sixteen bits, and on a tie the tie word, have to be below for an element to be kept.
+    pub(crate) fn threshold(&self) -> (u32, u32) {
+        let threshold = ((1.0 - self.p.get()) * 2f64.powi(48)).round_ties_even() as u64;
+        ((threshold >> 32) as u32, threshold as u32)
+    }
+
+    /// The sixteen bits that decide about the element at `index`, if there is no tie.
+    pub(crate) fn sixteen(&self, index: u64) -> u16 {
+        let lane = index % BLOCK;
+        (self.block(index / BLOCK)[lane as usize / 2] >> (16 * (lane % 2))) as u16
+    }
+
+    /// The key of the Philox generator.
+    pub(crate) const fn key(&self) -> [u32; 2] {
+        [self.seed as u32, (self.seed >> 32) as u32]
     }
 
     /// Four random words of this call.
     fn block(&self, number: u64) -> [u32; 4] {
-        let counter = [number as u32, (number >> 32) as u32, self.step, self.layer];
-        philox4x32_10(counter, [self.seed as u32, (self.seed >> 32) as u32])
-    }
-
-    /// Whether the element at `index` is kept, given the block it lies in.
-    fn keeps_lane(&self, block: &[u32; 4], index: u64) -> bool {
-        let threshold = ((1.0 - self.p.get()) * 2f64.powi(48)).round_ties_even() as u64;
-        let (high, low) = ((threshold >> 32) as u32, threshold as u32);
-
-        let lane = (index % BLOCK) as u32;
-        let sixteen = block[lane as usize / 2] >> (16 * (lane % 2)) & 0xFFFF;
-        sixteen < high || (sixteen == high && self.block(TIE_BLOCKS + index / 4)[(index % 4) as usize] < low)
+        philox4x32_10([number as u32, (number >> 32) as u32, self.step, self.layer], self.key())
     }
 }
 

@@ -1,0 +1,114 @@
+"""Times the dropout of PyTorch or JAX on request; src/peers/python.rs asks.
+
+    python peers.py pytorch|jax THREADS
+
+The first line out is `ready VERSION`, or why it cannot be used. Then, for each line `OP DTYPE ELEMENTS P CALLS` in, the
+seconds that so many calls took together, or `error` and what went wrong.
+"""
+
+import os
+import sys
+import time
+
+DTYPES = {"f32": "float32", "f64": "float64", "f16": "float16", "bf16": "bfloat16"}
+
+
+def pytorch(threads):
+    import torch
+    from torch.nn.functional import dropout
+
+    torch.set_num_threads(threads)
+
+    def prepare(op, dtype, elements, p):
+        dtype = getattr(torch, DTYPES[dtype])
+        x = torch.rand(elements, dtype=dtype, requires_grad=op == "forward+backward")
+        second = torch.rand(elements, dtype=dtype)
+
+        def forward_backward():
+            y = dropout(x, p, True)
+            return y, torch.autograd.grad(y, x, second)
+
+        return {
+            "forward": lambda: dropout(x, p, True),
+            "forward+backward": forward_backward,
+            "residual+dropout": lambda: second + dropout(x, p, True),
+        }[op]
+
+    return torch.__version__, prepare
+
+
+def jax(threads):
+    # Both have to be set before JAX is imported: the size of its pools, and whether one operation may use several.
+    os.environ["NPROC"] = str(threads)
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    if threads == 1:
+        os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    import jax
+    import jax.numpy as jnp
+
+    # Every call is waited for here, and handing it to another thread first would only make it slower.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+
+    def prepare(op, dtype, elements, p):
+        # Only where it is needed: it would make the random numbers of all other types f64 too.
+        jax.config.update("jax_enable_x64", dtype == "f64")
+        x = jax.random.uniform(jax.random.key(1), elements, DTYPES[dtype])
+        second = jax.random.uniform(jax.random.key(2), elements, DTYPES[dtype])
+
+        def dropout(key, x):
+            keep = jax.random.bernoulli(key, 1 - p, x.shape)
+            return jnp.where(keep, x / (1 - p), jnp.zeros_like(x))
+
+        def forward_backward(key, x, second):
+            y, backward = jax.vjp(lambda x: dropout(key, x), x)
+            return y, backward(second)
+
+        function = {
+            "forward": lambda key, x, second: dropout(key, x),
+            "forward+backward": forward_backward,
+            "residual+dropout": lambda key, x, second: second + dropout(key, x),
+        }[op]
+
+        # Every call draws anew, as in a training step.
+        @jax.jit
+        def step(key, x, second):
+            key, own = jax.random.split(key)
+            return key, function(own, x, second)
+
+        key = jax.random.key(42)
+
+        def call():
+            nonlocal key
+            key, result = step(key, x, second)
+            return jax.block_until_ready(result)
+
+        return call
+
+    return jax.__version__, prepare
+
+
+def main():
+    peer, threads = sys.argv[1:]
+    try:
+        version, prepare = {"pytorch": pytorch, "jax": jax}[peer](int(threads))
+    except ImportError as error:
+        print(str(error).splitlines()[0], flush=True)
+        return
+    print("ready", version, flush=True)
+    case, call = None, None
+    for line in sys.stdin:
+        op, dtype, elements, p, calls = line.split()
+        try:
+            if case != (op, dtype, elements, p):
+                call = None  # frees its tensors first
+                call = prepare(op, dtype, int(elements), float(p))
+                case = op, dtype, elements, p
+            start = time.perf_counter()
+            for _ in range(int(calls)):
+                call()
+            print(time.perf_counter() - start, flush=True)
+        except Exception as error:
+            print("error", " ".join(str(error).split()), flush=True)
+
+
+main()

@@ -1,0 +1,227 @@
+//! nn-dropout and its peers, measured side by side in one run, on one machine, taking turns.
+
+mod machine;
+mod measure;
+mod peers;
+mod table;
+
+use std::fs::File;
+use std::io::{IsTerminal, Write, stderr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, ValueEnum};
+use half::{bf16, f16};
+use rayon::ThreadPoolBuilder;
+use serde::Serialize;
+
+use measure::{Effort, Measured};
+use peers::python::Python;
+
+/// Measure nn-dropout against a plain multiplication, candle, Burn, PyTorch and JAX
+///
+/// Speeds are in billions of elements of the tensor per second. Those that run in one case take turns in many short
+/// rounds, so that whatever slows the machine down hits all alike; each one's number is the lower quartile of its times.
+#[derive(Parser)]
+#[command(name = "nn-dropout-bench")]
+struct Args {
+    /// Write the numbers to this file as well, a JSON object a line
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Measure PyTorch and JAX too, where this interpreter has them [default interpreter: python3]
+    #[arg(long, value_name = "INTERPRETER", num_args = 0..=1, default_missing_value = "python3")]
+    python: Option<PathBuf>,
+    /// Fewer sizes and rounds, and f32 only
+    #[arg(long)]
+    quick: bool,
+    /// The probability that an element is dropped
+    #[arg(long, value_name = "P", default_value = "0.1", value_parser = probability)]
+    p: f64,
+    /// Only these operations [default: all for f32, forward for the other types]
+    #[arg(long, value_name = "OP,...", value_delimiter = ',')]
+    op: Vec<Op>,
+    /// Only these element types
+    #[arg(long, value_name = "TYPE,...", value_delimiter = ',')]
+    dtype: Vec<DType>,
+    /// Only these sizes
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
+    elements: Vec<u64>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Op {
+    /// The noisy input, in another tensor
+    Forward,
+    /// The same, then the gradient with respect to the input from that with respect to the output
+    #[value(name = "forward+backward")]
+    ForwardBackward,
+    /// A residual plus the noisy input
+    #[value(name = "residual+dropout")]
+    Residual,
+    /// The mask alone, a bit an element; no type has a part in it, and it is listed under f32
+    Bits,
+}
+
+/// The type of the elements.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum DType {
+    F32,
+    F64,
+    F16,
+    Bf16,
+}
+
+/// What all contenders of one comparison do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Case {
+    op: Op,
+    dtype: DType,
+    threads: usize,
+    elements: usize,
+}
+
+/// A line of the JSON file.
+#[derive(Serialize)]
+struct Record {
+    who: &'static str,
+    op: String,
+    dtype: String,
+    elements: usize,
+    threads: usize,
+    gelem_per_s: f64,
+}
+
+/// 64 elements show what a call costs, the others the speed in each cache and in memory.
+const SIZES: [u64; 9] = [64, 1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24];
+const QUICK_SIZES: [u64; 4] = [64, 1 << 14, 1 << 20, 1 << 24];
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if error.use_stderr() => {
+            // What clap says, without the reminder of the usage below it.
+            let text = error.to_string();
+            let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+            eprintln!("{}", said.join(" "));
+            return ExitCode::from(2);
+        }
+        Err(help) => help.exit(),
+    };
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    // Before the minutes of measuring, not after.
+    let mut json = match &args.json {
+        Some(path) => Some(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+        None => None,
+    };
+    let effort = if args.quick { Effort::QUICK } else { Effort::FULL };
+    println!("{}", machine::describe());
+    println!("nn-dropout's kernel: {}", nn_dropout::kernel_name());
+    println!("p = {}", args.p);
+
+    let all = available_parallelism().map_or(1, usize::from);
+    let threads = if all == 1 { vec![1] } else { vec![1, all] };
+    let total: usize = threads.iter().map(|&threads| args.cases(threads).len()).sum();
+    ensure!(total > 0, "bits have no type, and are measured with --dtype f32");
+    let mut results: Vec<(Case, Vec<Measured>)> = Vec::new();
+    for &threads in &threads {
+        let mut pythons = match &args.python {
+            Some(interpreter) => Python::start_all(interpreter, threads, threads == 1)?,
+            None => Vec::new(),
+        };
+        // Where a library brings its own threads they are rayon's, so this pool is what limits them.
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
+        for case in args.cases(threads) {
+            progress(&format!("{}/{total} {}", results.len() + 1, case.elements));
+            let measured = pool.install(|| match case.dtype {
+                DType::F32 => peers::compete::<f32>(case, args.p, &mut pythons, effort),
+                DType::F64 => peers::compete::<f64>(case, args.p, &mut pythons, effort),
+                DType::F16 => peers::compete::<f16>(case, args.p, &mut pythons, effort),
+                DType::Bf16 => peers::compete::<bf16>(case, args.p, &mut pythons, effort),
+            })?;
+            if let Some(file) = &mut json {
+                for measured in &measured {
+                    let line = serde_json::to_string(&Record::new(case, measured))?;
+                    writeln!(file, "{line}").context("cannot write the JSON file")?;
+                }
+            }
+            results.push((case, measured));
+        }
+    }
+    progress("");
+    results.sort_by_key(|(case, _)| *case);
+    println!("{}", table::table(&results));
+    Ok(())
+}
+
+impl Args {
+    /// All that is asked for on so many threads.
+    fn cases(&self, threads: usize) -> Vec<Case> {
+        let dtypes = match (self.dtype.as_slice(), self.quick) {
+            ([], true) => &[DType::F32],
+            ([], false) => DType::value_variants(),
+            (chosen, _) => chosen,
+        };
+        let sizes = match (self.elements.as_slice(), self.quick) {
+            ([], true) => &QUICK_SIZES[..],
+            ([], false) => &SIZES,
+            (chosen, _) => chosen,
+        };
+        let mut cases = Vec::new();
+        for &dtype in dtypes {
+            let ops = match (self.op.as_slice(), dtype) {
+                ([], DType::F32) => Op::value_variants(),
+                ([], _) => &[Op::Forward],
+                (chosen, _) => chosen,
+            };
+            for &op in ops.iter().filter(|&&op| op != Op::Bits || dtype == DType::F32) {
+                cases.extend(sizes.iter().map(|&elements| Case { op, dtype, threads, elements: elements as usize }));
+            }
+        }
+        cases
+    }
+}
+
+impl Case {
+    fn gelem_per_s(&self, seconds: f64) -> f64 {
+        self.elements as f64 / seconds / 1e9
+    }
+}
+
+impl Record {
+    fn new(case: Case, measured: &Measured) -> Self {
+        let Case { op, dtype, threads, elements } = case;
+        let gelem_per_s = case.gelem_per_s(measured.seconds);
+        Self { who: measured.who, op: name(&op), dtype: name(&dtype), elements, threads, gelem_per_s }
+    }
+}
+
+/// What an operation or a type is called on the command line, and so everywhere.
+fn name(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(p) if p > 0.0 && p < 1.0 => Ok(p),
+        _ => Err(format!("expected a number above 0 and below 1, but got {text}")),
+    }
+}
+
+/// Shows whoever waits at a terminal how far it is, in one line that the next one overwrites.
+fn progress(text: &str) {
+    if stderr().is_terminal() {
+        eprint!("\r\x1b[K{text}");
+    }
+}

@@ -1,0 +1,81 @@
+//! PyTorch and JAX, each in a process of its own that waits for its turns: see `python/peers.py`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::measure::Contender;
+use crate::{Case, name};
+
+const SCRIPT: &str = include_str!("../../python/peers.py");
+
+pub struct Python {
+    who: &'static str,
+    child: Child,
+    requests: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Python {
+    /// Starts those that the interpreter has, and tells which if `tell`.
+    pub fn start_all(interpreter: &Path, threads: usize, tell: bool) -> Result<Vec<Self>> {
+        let mut started = Vec::new();
+        for who in ["pytorch", "jax"] {
+            let mut python = Self::start(interpreter, who, threads)?;
+            let said = python.answer()?;
+            let version = said.strip_prefix("ready ");
+            if tell {
+                println!("{who}: {}", version.map_or(format!("skipped, {said}"), str::to_owned));
+            }
+            if version.is_some() {
+                started.push(python);
+            }
+        }
+        Ok(started)
+    }
+
+    fn start(interpreter: &Path, who: &'static str, threads: usize) -> Result<Self> {
+        let mut child = Command::new(interpreter)
+            .args(["-c", SCRIPT, who, &threads.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run {}", interpreter.display()))?;
+        let requests = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().context("a piped process has an output")?);
+        Ok(Self { who, child, requests, answers })
+    }
+
+    pub fn contender<T>(&mut self, case: Case, p: f64) -> Contender<'_, T> {
+        Contender::timed_elsewhere(self.who, move |_, calls| self.time(case, p, calls))
+    }
+
+    /// Lets it make so many calls.
+    fn time(&mut self, case: Case, p: f64, calls: u32) -> Result<f64> {
+        let Case { op, dtype, elements, .. } = case;
+        let requests = self.requests.as_mut().context("open until it is dropped")?;
+        writeln!(requests, "{} {} {elements} {p} {calls}", name(&op), name(&dtype))
+            .with_context(|| format!("cannot write to {}", self.who))?;
+        let answer = self.answer()?;
+        answer.parse().map_err(|_| anyhow!("{}: {answer}", self.who))
+    }
+
+    fn answer(&mut self) -> Result<String> {
+        let mut line = String::new();
+        if self.answers.read_line(&mut line).with_context(|| format!("cannot read from {}", self.who))? == 0 {
+            bail!("{} ended without an answer", self.who);
+        }
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+impl Drop for Python {
+    /// It ends when nobody can ask it any more.
+    fn drop(&mut self) {
+        self.requests = None;
+        // That it is over is all we want; how it ended is no matter.
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,75 @@
+//! The table for people.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::measure::Measured;
+use crate::peers::{OURS, OURS_ALLOC};
+use crate::{Case, name};
+
+/// A row a case, under a row for each operation, type and number of threads: the speed of each contender, then how many
+/// times as fast as each of the others ours is.
+pub fn table(results: &[(Case, Vec<Measured>)]) -> Table {
+    let mut others = Vec::new();
+    for Measured { who, .. } in results.iter().flat_map(|(_, measured)| measured) {
+        if ![OURS, OURS_ALLOC].contains(who) && !others.contains(who) {
+            others.push(*who);
+        }
+    }
+    let contenders: Vec<&str> = [OURS, OURS_ALLOC].into_iter().chain(others.iter().copied()).collect();
+
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    let headers = contenders.iter().map(|&who| who.to_owned()).chain(others.iter().map(|who| format!("vs {who}")));
+    table.set_header(["Gelem/s".to_owned()].into_iter().chain(headers));
+    let mut group = None;
+    for (case, measured) in results {
+        let this_group = (case.op, case.dtype, case.threads);
+        if group.replace(this_group) != Some(this_group) {
+            let plural = if case.threads == 1 { "" } else { "s" };
+            table.add_row([format!("{}, {}, {} thread{plural}", name(&case.op), name(&case.dtype), case.threads)]);
+        }
+        let seconds = |who: &str| measured.iter().find(|measured| measured.who == who).map(|measured| measured.seconds);
+        let speeds = contenders.iter().map(|who| seconds(who).map(|seconds| speed(*case, seconds)));
+        let ratios = others.iter().map(|other| Some(significant(seconds(other)? / seconds(OURS)?)));
+        let cells = speeds.chain(ratios).map(Option::unwrap_or_default);
+        table.add_row([elements(case.elements)].into_iter().chain(cells));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// `64`, `16 Ki`, `4 Mi`.
+fn elements(count: usize) -> String {
+    if count.is_multiple_of(1 << 20) {
+        format!("{} Mi", count >> 20)
+    } else if count.is_multiple_of(1 << 10) {
+        format!("{} Ki", count >> 10)
+    } else {
+        count.to_string()
+    }
+}
+
+/// Billions of elements a second; where there are so few that the price of a call says more, that too.
+fn speed(case: Case, seconds: f64) -> String {
+    let speed = significant(case.gelem_per_s(seconds));
+    if case.elements < 1 << 10 { format!("{speed} ({:.0} ns)", seconds * 1e9) } else { speed }
+}
+
+/// Three digits, or all before the point if those are more.
+fn significant(number: f64) -> String {
+    let after_point = 2 - number.log10().floor() as i32;
+    format!("{number:.*}", after_point.clamp(0, 9) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!([64, 1 << 10, 3 << 20, 1000].map(elements), ["64", "1 Ki", "3 Mi", "1000"]);
+        assert_eq!([0.01234, 0.5, 5.126, 72.31, 1234.5].map(significant), ["0.0123", "0.500", "5.13", "72.3", "1234"]);
+    }
+}

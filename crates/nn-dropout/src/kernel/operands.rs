@@ -1,0 +1,142 @@
+//! What a draw is applied to, as the kernels see it.
+
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+
+/// The slices of `y = residual + (x + bias) * noise`, where `y` may be one of the others, and there may be no residual and
+/// no bias.
+///
+/// All are as long as `count` says, but for the bias: its elements are those of a row, and every row gets the same.
+pub(crate) struct Operands<'a, T> {
+    count: usize,
+    y: *mut T,
+    /// `y` itself, or disjoint from it.
+    x: *const T,
+    /// `y` itself, or disjoint from it.
+    residual: Option<*const T>,
+    bias: Option<Bias<T>>,
+    memory: PhantomData<&'a mut [T]>,
+}
+
+#[derive(Clone, Copy)]
+struct Bias<T> {
+    row: *const T,
+    columns: usize,
+    /// The column of the first element.
+    column: usize,
+}
+
+// SAFETY: it stands for the slices that it was made from, one of them exclusive.
+unsafe impl<T: Send + Sync> Send for Operands<'_, T> {}
+
+impl<'a, T: Copy> Operands<'a, T> {
+    /// `y = y * noise`
+    pub fn inplace(y: &'a mut [T]) -> Self {
+        Self { count: y.len(), x: y.as_ptr(), y: y.as_mut_ptr(), residual: None, bias: None, memory: PhantomData }
+    }
+
+    /// `y = x * noise`
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ, here and below.
+    pub fn new(x: &'a [T], y: &'a mut [T]) -> Self {
+        assert_eq!(x.len(), y.len());
+        Self { x: x.as_ptr(), ..Self::inplace(y) }
+    }
+
+    /// `y = x * noise`, to memory that holds nothing yet, and does after the kernel has run.
+    pub fn uninit(x: &'a [T], y: &'a mut [MaybeUninit<T>]) -> Self {
+        assert_eq!(x.len(), y.len());
+        Self {
+            count: y.len(),
+            x: x.as_ptr(),
+            y: y.as_mut_ptr().cast(),
+            residual: None,
+            bias: None,
+            memory: PhantomData,
+        }
+    }
+
+    /// `y = residual + x * noise`
+    #[must_use]
+    pub fn with_residual(self, residual: &'a [T]) -> Self {
+        assert_eq!(residual.len(), self.count);
+        Self { residual: Some(residual.as_ptr()), ..self }
+    }
+
+    /// `y = y + x * noise`
+    #[must_use]
+    pub fn accumulate(self) -> Self {
+        Self { residual: Some(self.y), ..self }
+    }
+
+    /// `y = residual + (x + bias) * noise`
+    #[must_use]
+    pub fn with_bias(self, bias: &'a [T]) -> Self {
+        assert!(self.count.is_multiple_of(bias.len()));
+        Self { bias: Some(Bias { row: bias.as_ptr(), columns: bias.len(), column: 0 }), ..self }
+    }
+
+    /// How many elements are written.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The elements before `middle`, and the others.
+    pub fn split_at(self, middle: usize) -> (Self, Self) {
+        assert!(middle <= self.count);
+        // SAFETY: `middle` lies within the slices or at their end.
+        let right = unsafe {
+            Self {
+                count: self.count - middle,
+                y: self.y.add(middle),
+                x: self.x.add(middle),
+                residual: self.residual.map(|residual| residual.add(middle)),
+                bias: self.bias.map(|bias| Bias { column: (bias.column + middle) % bias.columns, ..bias }),
+                memory: PhantomData,
+            }
+        };
+        (Self { count: middle, ..self }, right)
+    }
+
+    /// How many elements lie before the end of the bias's row.
+    pub(super) fn row(&self) -> usize {
+        self.bias.map_or(self.count, |bias| self.count.min(bias.columns - bias.column))
+    }
+
+    /// All of it as if it were a unit; it has to lie within a row of the bias.
+    pub(super) fn unit(&self) -> Unit<T> {
+        let bias = self.bias.map(|bias| bias.row.wrapping_add(bias.column));
+        Unit { x: self.x, bias, residual: self.residual, y: self.y }
+    }
+}
+
+/// Where elements that are applied together start.
+#[derive(Clone, Copy)]
+pub(super) struct Unit<T> {
+    pub x: *const T,
+    pub bias: Option<*const T>,
+    pub residual: Option<*const T>,
+    pub y: *mut T,
+}
+
+impl<T> Unit<T> {
+    /// `i` elements further on.
+    ///
+    /// # Safety
+    ///
+    /// There are so many.
+    #[inline(always)]
+    pub unsafe fn at(self, i: usize) -> Self {
+        // SAFETY: the caller's.
+        unsafe {
+            Self {
+                x: self.x.add(i),
+                bias: self.bias.map(|bias| bias.add(i)),
+                residual: self.residual.map(|residual| residual.add(i)),
+                y: self.y.add(i),
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Every kernel that this CPU can run against the scalar specification.
+
+use std::fmt::Debug;
+
+use super::*;
+use crate::Probability;
+
+fn mask(p: f64) -> Mask {
+    Mask::new(0x0123_4567_89AB_CDEF, 3, 9, Probability::new(p).unwrap())
+}
+
+/// The keep bits from `start` on, one element at a time.
+fn kept(mask: Mask, start: u64, count: usize) -> Vec<bool> {
+    (0..count as u64).map(|i| mask.keeps(start.wrapping_add(i))).collect()
+}
+
+fn check_bits(kernel: &Kernel, mask: Mask, start: u64, expected: &[bool]) {
+    let mut bits = vec![0xAA; expected.len() / 8];
+    kernel.fill_bits(mask, start, &mut bits);
+    for (i, &expected) in expected[..8 * bits.len()].iter().enumerate() {
+        assert_eq!(bits[i / 8] >> (i % 8) & 1 == 1, expected, "{}: {mask}, {i} from {start}", kernel.name);
+    }
+}
+
+#[test]
+fn bits_are_the_specification_s_at_every_start_and_length() {
+    for kernel in KERNELS.iter() {
+        for p in [0.3, 0.5] {
+            let expected = kept(mask(p), 0, 4000);
+            for start in 0..70 {
+                for bytes in (0..140).chain([191, 192, 193, 400]) {
+                    check_bits(kernel, mask(p), start as u64, &expected[start..][..8 * bytes]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bits_are_the_specification_s_at_the_limits() {
+    // Where the upper half of the block's number changes, and where indices wrap around.
+    for start in [(1 << 35) - 5000, (1 << 35) - 77, 1 << 35, (5 << 35) - 3, 0_u64.wrapping_sub(5000), u64::MAX - 99] {
+        let expected = kept(mask(0.3), start, 10_000);
+        for kernel in KERNELS.iter() {
+            check_bits(kernel, mask(0.3), start, &expected);
+        }
+    }
+    for p in [0.0, 1e-16, 2f64.powi(-16), 1.0 - 2f64.powi(-16), 1.0 - 2f64.powi(-48), 1.0] {
+        let expected = kept(mask(p), 13, 3000);
+        for kernel in KERNELS.iter() {
+            check_bits(kernel, mask(p), 13, &expected);
+        }
+    }
+}
+
+/// Of a million elements, sixteen or so are decided by their tie words; here they are made to lie at every place of a chunk.
+#[test]
+fn ties_are_decided_as_specified() {
+    for p in [0.1, 1.0 / 3.0, 0.5 + 2f64.powi(-17)] {
+        let mask = mask(p);
+        let (high, _) = mask.threshold();
+        let ties: Vec<u64> = (0..1 << 20).filter(|&i| u32::from(mask.sixteen(i)) == high).collect();
+        assert!(ties.len() > 4, "{ties:?}");
+        for &tie in &ties {
+            for before in (0..70).chain([255, 256, 257, 511, 700]) {
+                let start = tie.saturating_sub(before);
+                let expected = kept(mask, start, 1024);
+                for kernel in KERNELS.iter() {
+                    check_bits(kernel, mask, start, &expected);
+                }
+            }
+        }
+    }
+}
+
+/// All that can be done with a draw, by `y = residual + (x + bias) * noise` in `T`, one element at a time.
+struct Reference<T> {
+    start: u64,
+    x: Vec<T>,
+    residual: Vec<T>,
+    bias: Vec<T>,
+    noise: Vec<T>,
+}
+
+impl<T: Element + PartialEq> Reference<T> {
+    fn new(start: u64, count: usize, columns: usize, kept_scale: T) -> Self {
+        let numbers = |step: usize| (0..count).map(|i| T::narrow(((i * step) % 509) as f64 / 37.0 - 6.5)).collect();
+        let noise = kept(mask(0.3), start, count).into_iter().map(|kept| if kept { kept_scale } else { T::default() });
+        let (x, residual): (Vec<T>, Vec<T>) = (numbers(7), numbers(11));
+        Self { start, bias: residual[..columns].to_vec(), noise: noise.collect(), x, residual }
+    }
+
+    /// Checks all forms for `count` elements from `first` on, in slices that start `offset` elements after an allocation.
+    fn check(&self, kernel: &Kernel, first: usize, count: usize, offset: usize, stream: bool) {
+        let part = first..first + count;
+        let (x, residual, noise) = (&self.x[part.clone()], &self.residual[part.clone()], &self.noise[part]);
+        let apply = |operands: Operands<T>| {
+            let kept =
+                Noise { mask: mask(0.3), kept: self.noise.iter().copied().find(|&n| n != T::default()).unwrap() };
+            kernel.apply(kept, self.start + first as u64, operands, stream);
+        };
+        let compare = |form: &str, memory: &[T], expected: &dyn Fn(usize) -> T| {
+            let y = &memory[offset..offset + count];
+            let same = (0..count).all(|i| y[i] == expected(i));
+            assert!(same, "{}: {form}, {count} from {first}, offset {offset}, streaming {stream}", kernel.name);
+            let guard = [&memory[..offset], &memory[offset + count..]].concat();
+            assert!(guard.iter().all(|&guard| guard == T::narrow(77.0)), "{}: written outside", kernel.name);
+        };
+        let memory = |content: &[T]| {
+            let mut memory = vec![T::narrow(77.0); offset + count + 40];
+            memory[offset..offset + count].copy_from_slice(content);
+            memory
+        };
+        let slice = offset..offset + count;
+
+        let mut y = memory(residual);
+        apply(Operands::new(x, &mut y[slice.clone()]));
+        compare("forward", &y, &|i| x[i] * noise[i]);
+        let mut y = memory(x);
+        apply(Operands::inplace(&mut y[slice.clone()]));
+        compare("in place", &y, &|i| x[i] * noise[i]);
+        let mut y = memory(x);
+        apply(Operands::new(x, &mut y[slice.clone()]).with_residual(residual));
+        compare("residual", &y, &|i| residual[i] + x[i] * noise[i]);
+        let mut y = memory(residual);
+        apply(Operands::new(x, &mut y[slice.clone()]).accumulate());
+        compare("accumulated", &y, &|i| residual[i] + x[i] * noise[i]);
+        let columns = self.bias.len();
+        if count.is_multiple_of(columns) {
+            let biased = |i: usize| residual[i] + (x[i] + self.bias[i % columns]) * noise[i];
+            let mut y = memory(x);
+            apply(Operands::new(x, &mut y[slice.clone()]).with_residual(residual).with_bias(&self.bias));
+            compare("bias", &y, &biased);
+            let mut y = memory(residual);
+            apply(Operands::new(x, &mut y[slice]).accumulate().with_bias(&self.bias));
+            compare("bias, accumulated", &y, &biased);
+        }
+    }
+}
+
+/// Every length to a few chunks, every start modulo a block, every place in a line.
+fn check_type<T: Element + PartialEq>(kept_scale: T) {
+    for kernel in KERNELS.iter() {
+        let reference = Reference::new(1000, 4000, 1, kept_scale);
+        for count in 0..1300 {
+            let stream = count % 3 == 0;
+            reference.check(kernel, count % 8, count, count % 31, stream);
+        }
+        for first in 0..8 {
+            for offset in 0..64 {
+                for count in [63, 520, 1100 + offset] {
+                    reference.check(kernel, first, count, offset, true);
+                    reference.check(kernel, first, count, offset, false);
+                }
+            }
+        }
+        for columns in [2, 7, 64, 100, 256, 300, 1030] {
+            let reference = Reference::new(5, 4200, columns, kept_scale);
+            for rows in 0..4 {
+                reference.check(kernel, 3, rows * columns, rows, rows == 2);
+            }
+        }
+        // The upper half of the block's number changes on the way.
+        let reference = Reference::new((1 << 35) - 1500, 3000, 1, kept_scale);
+        reference.check(kernel, 2, 2900, 1, false);
+        reference.check(kernel, 3, 2900, 5, true);
+    }
+}
+
+#[test]
+fn values_are_the_specification_s_for_f32() {
+    check_type(1.25f32);
+}
+
+#[test]
+fn values_are_the_specification_s_for_f64() {
+    check_type(1.0 / 0.7f64);
+}
+
+#[test]
+fn values_are_the_specification_s_for_f16() {
+    check_type(f16::from_f32(1.0 / 0.7));
+}
+
+#[test]
+fn values_are_the_specification_s_for_bf16() {
+    check_type(bf16::from_f32(1.0 / 0.7));
+}
+
+/// Products, sums and conversions of every f16 and bf16 there is, infinities, NaNs and subnormals included.
+fn check_roundings<T: Element + PartialEq + Debug>(
+    from_bits: impl Fn(u16) -> T,
+    to_bits: impl Fn(T) -> u16,
+    is_nan: impl Fn(T) -> bool,
+) {
+    let all: Vec<T> = (0..=u16::MAX).map(from_bits).collect();
+    for kernel in KERNELS.iter() {
+        for kept in [T::narrow(1.0 / 0.7), T::narrow(3e4), T::narrow(1.0)] {
+            for shift in [1, 12_345] {
+                let residual: Vec<T> = all.iter().copied().cycle().skip(shift).take(all.len()).collect();
+                let mut y = all.clone();
+                let operands = Operands::new(&all, &mut y).with_residual(&residual);
+                kernel.apply(Noise { mask: mask(0.3), kept }, 0, operands, false);
+                for (i, &y) in y.iter().enumerate() {
+                    let noise = if mask(0.3).keeps(i as u64) { kept } else { T::default() };
+                    let expected = residual[i] + all[i] * noise;
+                    let same = to_bits(y) == to_bits(expected) || is_nan(y) && is_nan(expected);
+                    assert!(same, "{}: {:?} + {:?} * {noise:?} = {y:?}", kernel.name, residual[i], all[i]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn halves_are_rounded_as_one_by_one() {
+    check_roundings(f16::from_bits, f16::to_bits, f16::is_nan);
+    check_roundings(bf16::from_bits, bf16::to_bits, bf16::is_nan);
+}
+
+#[test]
+fn infinities_nans_and_signs_propagate_as_in_a_product() {
+    let x = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -1.0, -0.0, f32::MIN_POSITIVE / 8.0, f32::MAX].repeat(100);
+    for kernel in KERNELS.iter() {
+        let mut y = vec![0.0; x.len()];
+        kernel.apply(Noise { mask: mask(0.3), kept: 1.25 }, 0, Operands::new(&x, &mut y), false);
+        for (i, (&x, &y)) in x.iter().zip(&y).enumerate() {
+            let expected = x * if mask(0.3).keeps(i as u64) { 1.25 } else { 0.0 };
+            assert!(y.to_bits() == expected.to_bits() || y.is_nan() && expected.is_nan(), "{}: {y}", kernel.name);
+        }
+    }
+}
+
+#[cfg(feature = "rayon")]
+#[test]
+fn results_do_not_depend_on_the_threads() {
+    let count = 1_234_567;
+    let x: Vec<f32> = (0..count).map(|i| i as f32).collect();
+    let noise = Noise { mask: mask(0.3), kept: 1.25 };
+    let mut expected = vec![0.0; count];
+    KERNEL.apply(noise, 5, Operands::new(&x, &mut expected), false);
+    for threads in [1, 2, 3, 7] {
+        for stream in [false, true] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut y = vec![0.0; count];
+            pool.install(|| threads::apply(*KERNEL, noise, 5, Operands::new(&x, &mut y), stream));
+            assert!(y == expected, "{threads} threads, streaming {stream}");
+        }
+    }
+}
+
+#[test]
+fn the_widest_kernel_is_used_unless_one_is_named() {
+    let expected = env::var(VARIABLE).unwrap_or_else(|_| KERNELS[0].name.to_owned());
+    assert_eq!(kernel_name(), expected);
+    assert_eq!(KERNELS.last().unwrap().name, "portable");
+}

@@ -1,0 +1,33 @@
+//! No form of a draw allocates. Alone in its file: the allocator counts for the whole process.
+
+use nn_dropout::{Draw, Mask, Probability};
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+#[test]
+fn nothing_is_allocated() {
+    let draw = Draw::dropout(Mask::new(42, 0, 0, Probability::new(0.1).unwrap()));
+    // More than the thresholds for streaming stores; and one thread, since rayon's queues have memory of their own.
+    let count = 3 << 20;
+    let (x, residual, bias) = (vec![1f32; count], vec![2f32; count], vec![3f32; 1 << 10]);
+    let (mut y, mut grad_bias, mut packed) = (vec![0f32; count], vec![0f32; 1 << 10], vec![0; count / 8]);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    pool.install(|| {
+        draw.forward_inplace(&mut [1f32; 100]); // chooses the kernel
+        let _profiler = dhat::Profiler::builder().testing().build();
+        draw.forward(&x, &mut y).unwrap();
+        draw.forward_inplace(&mut y);
+        draw.backward(&x, &mut y).unwrap();
+        draw.backward_inplace(&mut y);
+        draw.forward_residual(&x, &residual, &mut y).unwrap();
+        draw.forward_residual_inplace(&x, &mut y).unwrap();
+        draw.forward_bias_residual(&x, &bias, &residual, &mut y).unwrap();
+        draw.forward_bias_residual_inplace(&x, &bias, &mut y).unwrap();
+        draw.backward_bias(&x, &mut y, &mut grad_bias).unwrap();
+        draw.backward_bias_inplace(&mut y, &mut grad_bias).unwrap();
+        draw.mask().fill_bits(3, &mut packed);
+        let stats = dhat::HeapStats::get();
+        dhat::assert_eq!(stats.total_blocks, 0);
+    });
+}
