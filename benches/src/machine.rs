@@ -20,12 +20,16 @@ pub fn describe() -> String {
 /// `, L1 48K, L2 1024K, L3 32768K`: the data caches that the first core sees.
 fn caches() -> String {
     (0..)
-        .map(|index| format!("/sys/devices/system/cpu/cpu0/cache/index{index}"))
-        .map_while(|folder| {
-            let read = |name| Some(read_to_string(format!("{folder}/{name}")).ok()?.trim().to_owned());
-            Some((read("type")?, read("level")?, read("size")?))
-        })
-        .filter(|(kind, ..)| kind != "Instruction")
-        .map(|(_, level, size)| format!(", L{level} {size}"))
-        .collect()
+        .map_while(cache)
+        .filter(|cache| !cache.is_empty())
+        .map(|cache| format!(", {cache}"))
+        .collect::<Vec<_>>()
+        .concat()
+}
+
+/// `L1 48K`, or nothing for a cache of instructions.
+fn cache(index: u32) -> Option<String> {
+    let read = |name| read_to_string(format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{name}")).ok();
+    let (kind, level, size) = (read("type")?, read("level")?, read("size")?);
+    Some(if kind.trim() == "Instruction" { String::new() } else { format!("L{} {}", level.trim(), size.trim()) })
 }

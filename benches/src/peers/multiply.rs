@@ -20,9 +20,12 @@ use crate::{Case, Op};
 /// Unsafe to call: the CPU has to have the instructions it is made of.
 type Kernel<T> = unsafe fn(x: &[T], residual: Option<&[T]>, y: &mut [T], c: T);
 
+/// How a kernel is run.
+type Run<T> = fn(Kernel<T>, x: &[T], residual: Option<&[T]>, y: &mut [T], c: T);
+
 pub fn contenders<'a, T: Number>(case: Case, p: f64) -> Vec<Contender<'a, T>> {
     let c = T::from_f64(1.0 / (1.0 - p));
-    let multiplications: [fn(Kernel<T>, &[T], Option<&[T]>, &mut [T], T); 2] = [on_this_thread, on_all_threads];
+    let multiplications: [Run<T>; 2] = [on_this_thread, on_all_threads];
     let multiplications = &multiplications[..case.threads.min(2)];
     let mut contenders = Vec::new();
     for kernel in kernels() {
@@ -47,7 +50,7 @@ fn on_this_thread<T>(kernel: Kernel<T>, x: &[T], residual: Option<&[T]>, y: &mut
 /// Every thread gets pieces that start where a cache line does.
 fn on_all_threads<T: Number>(kernel: Kernel<T>, x: &[T], residual: Option<&[T]>, y: &mut [T], c: T) {
     // Several pieces a thread, so that one that is held up does not keep the others waiting.
-    let piece = x.len().div_ceil(4 * current_num_threads()).next_multiple_of(1 << 12);
+    let piece = x.len().div_ceil(4 * current_num_threads()).max(1).next_multiple_of(1 << 12);
     y.par_chunks_mut(piece).zip(x.par_chunks(piece)).enumerate().for_each(|(i, (y, x))| {
         on_this_thread(kernel, x, residual.map(|residual| &residual[i * piece..][..x.len()]), y, c);
     });
@@ -94,6 +97,7 @@ pub trait Registers {}
 impl<T> Registers for T {}
 
 #[cfg(target_arch = "x86_64")]
+#[allow(clippy::wildcard_imports, reason = "of intrinsics, whose names say where they are from")]
 mod x86 {
     use std::arch::x86_64::*;
 

@@ -11,7 +11,6 @@ pub fn contenders<'a, T: Number>(op: Op, p: f64) -> Result<Vec<Contender<'a, T>>
     let dropout = Dropout::with_generator(p, &Generator::philox(42))?;
     let mask = Mask::new(42, 0, 0, Probability::new(p)?);
     // Every call draws anew, as every call of a layer does.
-    // Every call draws anew, as every call of a layer does.
     let draw = {
         let dropout = dropout.clone();
         move || dropout.draw().expect("in training mode, and p is not 0")
