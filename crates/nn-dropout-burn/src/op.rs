@@ -13,7 +13,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Element as BurnElement, TensorData};
-use nn_dropout::{Draw, Element, bf16, f16};
+use nn_dropout::{Draw, Element, Input, bf16, f16};
 
 /// A Burn backend that can apply a [`Draw`] to a float tensor.
 #[backend_extension(
@@ -74,8 +74,7 @@ fn apply_to_slice<T: Element + BurnElement + bytemuck::Pod>(input: FlexTensor, d
         draw.forward_inplace(&mut storage[start..end]);
         return input;
     }
-    let mut output = input.storage::<T>()[start..end].to_vec();
-    draw.forward_inplace(&mut output);
+    let output = input.storage::<T>()[start..end].apply(draw, false).into_owned();
     FlexTensor::from_data(TensorData::new(output, input.shape()))
 }
 

@@ -27,10 +27,15 @@
 //! - [`Generator`]: seeds, and gives every layer its number and every training-mode call its step.
 //! - [`Dropout`]: the layer.
 //!
+//! # Speed
+//!
+//! Bits are drawn and applied in one pass over memory with the widest vector instructions that the CPU has: AVX-512 or AVX2
+//! on x86-64, NEON on AArch64, simd128 on WebAssembly where the program is compiled for it; see [`kernel_name`]. The bits
+//! and values are the same with all of them, and on any number of threads. Nothing is allocated.
+//!
 //! # Features
 //!
-//! None is on by default.
-//!
+//! - `rayon` (default): large tensors are shared out among rayon's threads.
 //! - `serde`: [`Probability`], [`Mask`], [`Draw`] and [`GeneratorState`] can be serialised.
 //! - `ndarray`: layers accept `ndarray` arrays of any dimension and memory order.
 
