@@ -29,13 +29,13 @@ pub struct TrainArgs {
     #[arg(long, value_name = "P", value_parser = probability)]
     dropout: Option<Probability>,
     /// The sizes of the hidden layers [default: 512,512]
-    #[arg(long, value_name = "SIZES", value_delimiter = ',')]
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = count)]
     hidden: Option<Vec<NonZeroUsize>>,
     /// How often to go through the training rows [default: 30]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     epochs: Option<NonZeroUsize>,
     /// The number of rows in a training step [default: 32]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     batch_size: Option<NonZeroUsize>,
     /// The step size of AdamW at the start; it falls linearly to 0 [default: 0.003]
     #[arg(long, value_name = "RATE")]
@@ -143,6 +143,10 @@ impl Settings {
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).context("cannot write the settings as TOML")
     }
+}
+
+fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("expected a whole number of at least 1, but got {text}"))
 }
 
 fn probability(text: &str) -> Result<Probability, String> {
