@@ -240,34 +240,6 @@ macro_rules! f16_by_halves {
     }};
 }
 
-impl Lanes<f16> for Avx2 {
-    memory!(f16);
-
-    #[inline]
-    #[target_feature(enable = "avx2,f16c")]
-    unsafe fn splat(value: f16) -> __m256i {
-        _mm256_set1_epi16(value.to_bits().cast_signed())
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2,f16c")]
-    unsafe fn select(bits: u32, index: usize, kept: __m256i, dropped: __m256i) -> __m256i {
-        select_sixteens(bits, index, kept, dropped)
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2,f16c")]
-    unsafe fn mul(a: __m256i, b: __m256i) -> __m256i {
-        f16_by_halves!(a, b, _mm256_mul_ps)
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2,f16c")]
-    unsafe fn add(a: __m256i, b: __m256i) -> __m256i {
-        f16_by_halves!(a, b, _mm256_add_ps)
-    }
-}
-
 /// `$operation` in f32 on the elements with even and with odd indices of a register of bf16; see AVX-512.
 macro_rules! bf16_by_parity {
     ($a:ident, $b:ident, $operation:ident) => {{
@@ -288,30 +260,37 @@ fn round_to_bf16(number: __m256) -> __m256i {
     _mm256_add_epi32(bits, _mm256_add_epi32(is_odd, _mm256_set1_epi32(0x7FFF)))
 }
 
-impl Lanes<bf16> for Avx2 {
-    memory!(bf16);
+/// Both have sixteen bits, and are computed with in f32.
+macro_rules! sixteens {
+    ($element:ty, $by:ident) => {
+        impl Lanes<$element> for Avx2 {
+            memory!($element);
 
-    #[inline]
-    #[target_feature(enable = "avx2,f16c")]
-    unsafe fn splat(value: bf16) -> __m256i {
-        _mm256_set1_epi16(value.to_bits().cast_signed())
-    }
+            #[inline]
+            #[target_feature(enable = "avx2,f16c")]
+            unsafe fn splat(value: $element) -> __m256i {
+                _mm256_set1_epi16(value.to_bits().cast_signed())
+            }
 
-    #[inline]
-    #[target_feature(enable = "avx2,f16c")]
-    unsafe fn select(bits: u32, index: usize, kept: __m256i, dropped: __m256i) -> __m256i {
-        select_sixteens(bits, index, kept, dropped)
-    }
+            #[inline]
+            #[target_feature(enable = "avx2,f16c")]
+            unsafe fn select(bits: u32, index: usize, kept: __m256i, dropped: __m256i) -> __m256i {
+                select_sixteens(bits, index, kept, dropped)
+            }
 
-    #[inline]
-    #[target_feature(enable = "avx2,f16c")]
-    unsafe fn mul(a: __m256i, b: __m256i) -> __m256i {
-        bf16_by_parity!(a, b, _mm256_mul_ps)
-    }
+            #[inline]
+            #[target_feature(enable = "avx2,f16c")]
+            unsafe fn mul(a: __m256i, b: __m256i) -> __m256i {
+                $by!(a, b, _mm256_mul_ps)
+            }
 
-    #[inline]
-    #[target_feature(enable = "avx2,f16c")]
-    unsafe fn add(a: __m256i, b: __m256i) -> __m256i {
-        bf16_by_parity!(a, b, _mm256_add_ps)
-    }
+            #[inline]
+            #[target_feature(enable = "avx2,f16c")]
+            unsafe fn add(a: __m256i, b: __m256i) -> __m256i {
+                $by!(a, b, _mm256_add_ps)
+            }
+        }
+    };
 }
+sixteens!(f16, f16_by_halves);
+sixteens!(bf16, bf16_by_parity);

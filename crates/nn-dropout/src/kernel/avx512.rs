@@ -220,34 +220,6 @@ macro_rules! f16_by_halves {
     }};
 }
 
-impl Lanes<f16> for Avx512 {
-    memory!(f16);
-
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
-    unsafe fn splat(value: f16) -> __m512i {
-        _mm512_set1_epi16(value.to_bits().cast_signed())
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
-    unsafe fn select(bits: u32, _index: usize, kept: __m512i, dropped: __m512i) -> __m512i {
-        _mm512_mask_mov_epi16(dropped, bits, kept)
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
-    unsafe fn mul(a: __m512i, b: __m512i) -> __m512i {
-        f16_by_halves!(a, b, _mm512_mul_ps)
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
-    unsafe fn add(a: __m512i, b: __m512i) -> __m512i {
-        f16_by_halves!(a, b, _mm512_add_ps)
-    }
-}
-
 /// `$operation` in f32 on the elements with even and with odd indices of a register of bf16, which is the upper half of
 /// an f32.
 macro_rules! bf16_by_parity {
@@ -270,30 +242,37 @@ fn round_to_bf16(number: __m512) -> __m512i {
     _mm512_add_epi32(bits, _mm512_add_epi32(is_odd, _mm512_set1_epi32(0x7FFF)))
 }
 
-impl Lanes<bf16> for Avx512 {
-    memory!(bf16);
+/// Both have sixteen bits, and are computed with in f32.
+macro_rules! sixteens {
+    ($element:ty, $by:ident) => {
+        impl Lanes<$element> for Avx512 {
+            memory!($element);
 
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
-    unsafe fn splat(value: bf16) -> __m512i {
-        _mm512_set1_epi16(value.to_bits().cast_signed())
-    }
+            #[inline]
+            #[target_feature(enable = "avx512f,avx512bw")]
+            unsafe fn splat(value: $element) -> __m512i {
+                _mm512_set1_epi16(value.to_bits().cast_signed())
+            }
 
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
-    unsafe fn select(bits: u32, _index: usize, kept: __m512i, dropped: __m512i) -> __m512i {
-        _mm512_mask_mov_epi16(dropped, bits, kept)
-    }
+            #[inline]
+            #[target_feature(enable = "avx512f,avx512bw")]
+            unsafe fn select(bits: u32, _index: usize, kept: __m512i, dropped: __m512i) -> __m512i {
+                _mm512_mask_mov_epi16(dropped, bits, kept)
+            }
 
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
-    unsafe fn mul(a: __m512i, b: __m512i) -> __m512i {
-        bf16_by_parity!(a, b, _mm512_mul_ps)
-    }
+            #[inline]
+            #[target_feature(enable = "avx512f,avx512bw")]
+            unsafe fn mul(a: __m512i, b: __m512i) -> __m512i {
+                $by!(a, b, _mm512_mul_ps)
+            }
 
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
-    unsafe fn add(a: __m512i, b: __m512i) -> __m512i {
-        bf16_by_parity!(a, b, _mm512_add_ps)
-    }
+            #[inline]
+            #[target_feature(enable = "avx512f,avx512bw")]
+            unsafe fn add(a: __m512i, b: __m512i) -> __m512i {
+                $by!(a, b, _mm512_add_ps)
+            }
+        }
+    };
 }
+sixteens!(f16, f16_by_halves);
+sixteens!(bf16, bf16_by_parity);

@@ -250,49 +250,6 @@ macro_rules! f16_by_halves {
     }};
 }
 
-impl Lanes<f16> for Neon {
-    const COUNT: usize = 8;
-    type Register = uint16x8_t;
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn splat(value: f16) -> uint16x8_t {
-        vdupq_n_u16(value.to_bits())
-    }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn load(from: *const f16) -> uint16x8_t {
-        // SAFETY: the caller's.
-        unsafe { vld1q_u16(from.cast::<u16>()) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn store(to: *mut f16, register: uint16x8_t) {
-        // SAFETY: the caller's.
-        unsafe { vst1q_u16(to.cast::<u16>(), register) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn select(bits: u32, index: usize, kept: uint16x8_t, dropped: uint16x8_t) -> uint16x8_t {
-        select_sixteens(bits, index, kept, dropped)
-    }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn mul(a: uint16x8_t, b: uint16x8_t) -> uint16x8_t {
-        f16_by_halves!(a, b, vmulq_f32)
-    }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn add(a: uint16x8_t, b: uint16x8_t) -> uint16x8_t {
-        f16_by_halves!(a, b, vaddq_f32)
-    }
-}
-
 /// `$operation` in f32 on each half of a register of bf16, which is the upper half of an f32.
 macro_rules! bf16_by_halves {
     ($a:ident, $b:ident, $operation:ident) => {{
@@ -313,45 +270,52 @@ fn round_to_bf16(number: float32x4_t) -> uint16x8_t {
     vreinterpretq_u16_u32(vaddq_u32(bits, vaddq_u32(is_odd, vdupq_n_u32(0x7FFF))))
 }
 
-impl Lanes<bf16> for Neon {
-    const COUNT: usize = 8;
-    type Register = uint16x8_t;
+/// Both have sixteen bits, and are computed with in f32.
+macro_rules! sixteens {
+    ($element:ty, $by:ident) => {
+        impl Lanes<$element> for Neon {
+            const COUNT: usize = 8;
+            type Register = uint16x8_t;
 
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn splat(value: bf16) -> uint16x8_t {
-        vdupq_n_u16(value.to_bits())
-    }
+            #[inline]
+            #[target_feature(enable = "neon")]
+            unsafe fn splat(value: $element) -> uint16x8_t {
+                vdupq_n_u16(value.to_bits())
+            }
 
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn load(from: *const bf16) -> uint16x8_t {
-        // SAFETY: the caller's.
-        unsafe { vld1q_u16(from.cast::<u16>()) }
-    }
+            #[inline]
+            #[target_feature(enable = "neon")]
+            unsafe fn load(from: *const $element) -> uint16x8_t {
+                // SAFETY: the caller's.
+                unsafe { vld1q_u16(from.cast::<u16>()) }
+            }
 
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn store(to: *mut bf16, register: uint16x8_t) {
-        // SAFETY: the caller's.
-        unsafe { vst1q_u16(to.cast::<u16>(), register) }
-    }
+            #[inline]
+            #[target_feature(enable = "neon")]
+            unsafe fn store(to: *mut $element, register: uint16x8_t) {
+                // SAFETY: the caller's.
+                unsafe { vst1q_u16(to.cast::<u16>(), register) }
+            }
 
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn select(bits: u32, index: usize, kept: uint16x8_t, dropped: uint16x8_t) -> uint16x8_t {
-        select_sixteens(bits, index, kept, dropped)
-    }
+            #[inline]
+            #[target_feature(enable = "neon")]
+            unsafe fn select(bits: u32, index: usize, kept: uint16x8_t, dropped: uint16x8_t) -> uint16x8_t {
+                select_sixteens(bits, index, kept, dropped)
+            }
 
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn mul(a: uint16x8_t, b: uint16x8_t) -> uint16x8_t {
-        bf16_by_halves!(a, b, vmulq_f32)
-    }
+            #[inline]
+            #[target_feature(enable = "neon")]
+            unsafe fn mul(a: uint16x8_t, b: uint16x8_t) -> uint16x8_t {
+                $by!(a, b, vmulq_f32)
+            }
 
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn add(a: uint16x8_t, b: uint16x8_t) -> uint16x8_t {
-        bf16_by_halves!(a, b, vaddq_f32)
-    }
+            #[inline]
+            #[target_feature(enable = "neon")]
+            unsafe fn add(a: uint16x8_t, b: uint16x8_t) -> uint16x8_t {
+                $by!(a, b, vaddq_f32)
+            }
+        }
+    };
 }
+sixteens!(f16, f16_by_halves);
+sixteens!(bf16, bf16_by_halves);
