@@ -69,7 +69,8 @@ impl Isa for Avx512 {
     #[target_feature(enable = "avx512f,avx512bw")]
     unsafe fn pairs(products: __m512i, a: __m512i, b: __m512i) -> __m512i {
         let swapped = _mm512_shuffle_epi32::<{ _MM_PERM_CDAB }>(products);
-        _mm512_mask_ternarylogic_epi32::<0x96>(swapped, 0x5555, a, b)
+        // swapped ^ (a ^ b) & low; of a masked operation the compiler would make a slow permutation
+        _mm512_ternarylogic_epi32::<0x78>(swapped, _mm512_xor_si512(a, b), _mm512_set1_epi64(0xFFFF_FFFF))
     }
 
     /// Two pairs to a 128-bit lane make a block in order; the even lanes of all registers make one register of blocks, the

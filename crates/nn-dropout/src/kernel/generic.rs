@@ -113,11 +113,8 @@ const LINE: usize = 64;
 const AHEAD: usize = 2048;
 const AHEAD_STREAMING: usize = 16384;
 
-/// The keep bits of a chunk, after room for those of the block before, and with room for more that are drawn in excess.
-pub(super) type Bits = [u8; LEAD + CHUNK / BLOCK as usize + 64];
-
-/// Where a chunk's bits start.
-pub(super) const LEAD: usize = 8;
+/// The keep bits of a chunk, and room for more that are drawn in excess.
+pub(super) type Bits = [u8; CHUNK / BLOCK as usize + 64];
 
 /// Draws the keep bits of `count` blocks from `first` on, with `rounds.upper` as the upper half of their numbers.
 ///
@@ -135,20 +132,20 @@ pub(super) unsafe fn draw_bits<I: Isa, const N: usize>(rounds: &Rounds, first: u
         // SAFETY: the caller's.
         unsafe {
             if done + (N - 1) * I::BLOCKS < count {
-                draw_groups::<I, N>(rounds, threshold, first, bits);
+                store_groups::<I, N>(draw_groups::<I, N>(rounds, threshold, first), bits);
                 done += N * I::BLOCKS;
             } else {
-                draw_groups::<I, 1>(rounds, threshold, first, bits);
+                store_groups::<I, 1>(draw_groups::<I, 1>(rounds, threshold, first), bits);
                 done += I::BLOCKS;
             }
         }
     }
 }
 
-/// Draws the keep bits of `N` groups of consecutive blocks side by side, so that one's multiplications fill the time
+/// The keep bits of `N` groups of consecutive blocks, drawn side by side, so that one's multiplications fill the time
 /// another waits.
 #[inline(always)]
-unsafe fn draw_groups<I: Isa, const N: usize>(rounds: &Rounds, threshold: u16, first: u32, bits: &mut [u8]) {
+unsafe fn draw_groups<I: Isa, const N: usize>(rounds: &Rounds, threshold: u16, first: u32) -> [u64; N] {
     // SAFETY: the caller's.
     unsafe {
         let lanes = philox::<I, N>(rounds, first);
@@ -162,9 +159,14 @@ unsafe fn draw_groups<I: Isa, const N: usize>(rounds: &Rounds, threshold: u16, f
                 kept[i] |= kept_ties(rounds, first, I::equal(lanes[i], threshold));
             }
         }
-        for i in 0..N {
-            bits[i * I::BLOCKS..][..I::BLOCKS].copy_from_slice(&kept[i].to_le_bytes()[..I::BLOCKS]);
-        }
+        kept
+    }
+}
+
+#[inline(always)]
+fn store_groups<I: Isa, const N: usize>(kept: [u64; N], bits: &mut [u8]) {
+    for i in 0..N {
+        bits[i * I::BLOCKS..][..I::BLOCKS].copy_from_slice(&kept[i].to_le_bytes()[..I::BLOCKS]);
     }
 }
 
@@ -242,6 +244,8 @@ pub(super) unsafe fn apply<D: Isa, const N: usize, I: Lanes<T>, T: Copy + Defaul
         let head = if stream { rest.unit().y.align_offset(LINE) } else { (start.wrapping_neg() % BLOCK) as usize };
         let left = (1 << 32) - u64::from((start.wrapping_add(head as u64) / BLOCK) as u32);
         let whole = (row.saturating_sub(head) as u64).min((left - 1) * BLOCK) as usize / chunk * chunk;
+        // Where everything is kept nothing is drawn: rare enough to go chunk by chunk.
+        let whole = if source.keeps_all() { 0 } else { whole };
         let count = match (head, whole) {
             (0, 1..) => whole,
             (1.., 1..) => head,
@@ -255,7 +259,7 @@ pub(super) unsafe fn apply<D: Isa, const N: usize, I: Lanes<T>, T: Copy + Defaul
             let unit = part.unit();
             if head > 0 || whole == 0 {
                 source.draw(start, count, &mut bits);
-                apply_bits::<I, T>(&bits, 0, noise, unit, count, false);
+                apply_bits::<I, T>(&bits, noise, unit, count, false);
             } else {
                 // A loop for each kind of operands, so that none has to ask again and again.
                 let chunks = (&mut *source, start, unit, count, noise, &mut bits);
@@ -294,14 +298,16 @@ unsafe fn apply_chunks<D, const N: usize, I, T, const BIAS: bool, const RESIDUAL
     let all = Unit { bias, residual, ..all };
     let ahead = if STREAM { AHEAD_STREAMING } else { AHEAD };
 
-    let shift = if STREAM { (start % BLOCK) as usize } else { 0 };
-    if shift > 0 {
-        source.draw(start - shift as u64, BLOCK as usize, bits);
-        bits[LEAD - 1] = bits[LEAD];
+    // Of the block before the first one that is drawn whole, the last bits come first.
+    let lag = if STREAM { start.wrapping_neg() % BLOCK } else { 0 };
+    let mut carry = 0;
+    if lag > 0 {
+        source.draw(start, lag as usize, bits);
+        carry = u64::from(bits[0]) & ((1 << lag) - 1);
     }
-    bits[LEAD..].fill(0xFF); // where everything is kept nothing is drawn
     let first = start.div_ceil(BLOCK);
     let rounds = source.rounds((first >> 32) as u32);
+    let threshold = rounds.threshold.unwrap_or_default();
     // SAFETY: the caller's.
     unsafe {
         for i in (0..count).step_by(chunk) {
@@ -314,38 +320,34 @@ unsafe fn apply_chunks<D, const N: usize, I, T, const BIAS: bool, const RESIDUAL
                     D::prefetch(all.y.wrapping_add(i).cast::<u8>().wrapping_add(byte + ahead));
                 }
             }
-            if let Some(threshold) = rounds.threshold {
-                let first = (first as u32).wrapping_add((i / BLOCK as usize) as u32);
-                draw_groups::<D, N>(rounds, threshold, first, &mut bits[LEAD..]);
+            let mut kept =
+                draw_groups::<D, N>(rounds, threshold, (first as u32).wrapping_add((i / BLOCK as usize) as u32));
+            // In registers: a load from memory that two stores have written waits for both.
+            for kept in &mut kept {
+                let last_block = *kept >> (8 * (D::BLOCKS - 1)) & 0xFF;
+                *kept = *kept << lag | carry;
+                carry = last_block >> (BLOCK - lag);
             }
-            apply_bits::<I, T>(bits, shift, noise, all.at(i), chunk, STREAM);
-            if STREAM {
-                bits[LEAD - 1] = bits[LEAD - 1 + chunk / BLOCK as usize];
-            }
+            store_groups::<D, N>(kept, bits);
+            apply_bits::<I, T>(bits, noise, all.at(i), chunk, STREAM);
         }
     }
 }
 
-/// Applies the bits to `count` elements, at most a chunk. With a shift, the first `8 - shift` bits are the last ones
-/// before the chunk's own.
+/// Applies the bits to `count` elements, at most a chunk.
 #[inline(always)]
 unsafe fn apply_bits<I: Lanes<T>, T: Copy + Default>(
     bits: &Bits,
-    shift: usize,
     noise: [I::Register; 2],
     all: Unit<T>,
     count: usize,
     stream: bool,
 ) {
-    let from = if shift > 0 { LEAD - 1 } else { LEAD };
     let whole = count - count % UNIT;
-    // SAFETY: the caller's. Bits have room for a chunk and 8 bytes more. Units lie within the elements, but for the last
-    // one, which has memory of its own.
+    // SAFETY: the caller's. Bits have room for a chunk and more. Units lie within the elements, but for the last one, which has
+    // memory of its own.
     unsafe {
-        let word = |i: usize| {
-            let bits = bits.as_ptr().add(from + i / 8).cast::<u64>().read_unaligned();
-            (u64::from_le(bits) >> shift) as u32
-        };
+        let word = |i: usize| u32::from_le(bits.as_ptr().add(i / 8).cast::<u32>().read_unaligned());
         for i in (0..whole).step_by(UNIT) {
             apply_unit::<I, T>(word(i), noise, all.at(i), stream);
         }

@@ -35,7 +35,7 @@ use half::{bf16, f16};
 
 use crate::Element;
 use crate::mask::Mask;
-use generic::{Bits, CHUNK, LEAD, Lanes};
+use generic::{Bits, CHUNK, Lanes};
 pub(crate) use operands::Operands;
 use rounds::{DrawBits, Rounds, Source};
 
@@ -178,7 +178,7 @@ impl Kernel {
         let mut start = start;
         for bits in bits.chunks_mut(CHUNK / 8) {
             source.draw(start, 8 * bits.len(), &mut drawn);
-            bits.copy_from_slice(&drawn[LEAD..][..bits.len()]);
+            bits.copy_from_slice(&drawn[..bits.len()]);
             start = start.wrapping_add(8 * bits.len() as u64);
         }
     }

@@ -1,6 +1,6 @@
 //! Philox4x32-10 and the threshold for many blocks of one mask: what all of them have in common is worked out once.
 
-use super::generic::{Bits, LEAD};
+use super::generic::Bits;
 use crate::mask::{BLOCK, BLOCKS, Mask};
 use crate::philox::{MULTIPLIERS, ROUNDS, WEYL, multiply};
 
@@ -57,6 +57,11 @@ impl Source {
         Self { draw_bits, rounds: Rounds::new(mask, 0) }
     }
 
+    /// Whether p is so small that every element is kept.
+    pub fn keeps_all(&self) -> bool {
+        self.rounds.threshold.is_none()
+    }
+
     /// The rounds of blocks whose numbers have this upper half.
     pub fn rounds(&mut self, upper: u32) -> &Rounds {
         if self.rounds.upper != upper {
@@ -69,7 +74,6 @@ impl Source {
     pub fn draw(&mut self, start: u64, count: usize, bits: &mut Bits) {
         let shift = (start % BLOCK) as usize;
         let blocks = (shift + count).div_ceil(BLOCK as usize);
-        let bits = &mut bits[LEAD..];
         self.draw_blocks(start / BLOCK, blocks, bits);
         if shift > 0 {
             for i in (0..blocks).step_by(8) {
