@@ -32,7 +32,7 @@ unsafe impl<T: Send + Sync> Send for Operands<'_, T> {}
 impl<'a, T: Copy> Operands<'a, T> {
     /// `y = y * noise`
     pub fn inplace(y: &'a mut [T]) -> Self {
-        Self { count: y.len(), x: y.as_ptr(), y: y.as_mut_ptr(), residual: None, bias: None, memory: PhantomData }
+        Self::of(y.as_mut_ptr(), y.len())
     }
 
     /// `y = x * noise`
@@ -48,14 +48,12 @@ impl<'a, T: Copy> Operands<'a, T> {
     /// `y = x * noise`, to memory that holds nothing yet, and does after the kernel has run.
     pub fn uninit(x: &'a [T], y: &'a mut [MaybeUninit<T>]) -> Self {
         assert_eq!(x.len(), y.len());
-        Self {
-            count: y.len(),
-            x: x.as_ptr(),
-            y: y.as_mut_ptr().cast(),
-            residual: None,
-            bias: None,
-            memory: PhantomData,
-        }
+        Self { x: x.as_ptr(), ..Self::of(y.as_mut_ptr().cast(), y.len()) }
+    }
+
+    /// Reads and writes `y` through one pointer: of two, the one made last would make the other invalid.
+    fn of(y: *mut T, count: usize) -> Self {
+        Self { count, y, x: y, residual: None, bias: None, memory: PhantomData }
     }
 
     /// `y = residual + x * noise`
