@@ -3,23 +3,31 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::measure::Measured;
-use crate::peers::{OURS, OURS_ALLOC};
+use crate::peers::{ALL_OURS, OURS, SAME_MASKS};
 use crate::{Case, name};
 
 /// A row a case, under a row for each operation, type and number of threads: the speed of each contender, then how many
-/// times as fast as each of the others ours is.
+/// times as fast as each of the others ours is, and then the same for those of ours and of the others that draw the same masks.
 pub fn table(results: &[(Case, Vec<Measured>)]) -> Table {
-    let mut others = Vec::new();
-    for Measured { who, .. } in results.iter().flat_map(|(_, measured)| measured) {
-        if ![OURS, OURS_ALLOC].contains(who) && !others.contains(who) {
-            others.push(*who);
+    let everyone = || results.iter().flat_map(|(_, measured)| measured).map(|measured| measured.who);
+    let mut contenders: Vec<&str> = ALL_OURS.into_iter().filter(|&ours| everyone().any(|who| who == ours)).collect();
+    let ours = contenders.len();
+    for who in everyone() {
+        if !contenders.contains(&who) {
+            contenders.push(who);
         }
     }
-    let contenders: Vec<&str> = [OURS, OURS_ALLOC].into_iter().chain(others.iter().copied()).collect();
+    let others = contenders[ours..].iter().map(|&other| (OURS, other));
+    let same_masks =
+        SAME_MASKS.into_iter().filter(|(ours, other)| contenders.contains(ours) && contenders.contains(other));
+    let pairs: Vec<(&str, &str)> = others.chain(same_masks).collect();
 
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    let headers = contenders.iter().map(|&who| who.to_owned()).chain(others.iter().map(|who| format!("vs {who}")));
+    let versus = pairs
+        .iter()
+        .map(|(ours, other)| if *ours == OURS { format!("vs {other}") } else { format!("{ours} vs {other}") });
+    let headers = contenders.iter().map(|&who| who.to_owned()).chain(versus);
     table.set_header(["Gelem/s".to_owned()].into_iter().chain(headers));
     let mut group = None;
     for (case, measured) in results {
@@ -30,7 +38,7 @@ pub fn table(results: &[(Case, Vec<Measured>)]) -> Table {
         }
         let seconds = |who: &str| measured.iter().find(|measured| measured.who == who).map(|measured| measured.seconds);
         let speeds = contenders.iter().map(|who| seconds(who).map(|seconds| speed(*case, seconds)));
-        let ratios = others.iter().map(|other| Some(significant(seconds(other)? / seconds(OURS)?)));
+        let ratios = pairs.iter().map(|(ours, other)| Some(significant(seconds(other)? / seconds(ours)?)));
         let cells = speeds.chain(ratios).map(Option::unwrap_or_default);
         table.add_row([elements(case.elements)].into_iter().chain(cells));
     }

@@ -15,6 +15,12 @@ use python::Python;
 
 pub const OURS: &str = "nn-dropout";
 pub const OURS_ALLOC: &str = "nn-dropout:alloc";
+/// With the masks of PyTorch and of JAX.
+pub const OURS_TORCH: &str = "nn-dropout:torch";
+pub const OURS_JAX: &str = "nn-dropout:jax";
+pub const ALL_OURS: [&str; 4] = [OURS, OURS_ALLOC, OURS_TORCH, OURS_JAX];
+/// Who draws the same masks as who.
+pub const SAME_MASKS: [(&str, &str); 2] = [(OURS_TORCH, "pytorch"), (OURS_JAX, "jax")];
 pub const MULTIPLY: &str = "multiply";
 
 /// An element type that everyone here can work with.

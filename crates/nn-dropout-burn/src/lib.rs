@@ -17,17 +17,23 @@
 //! assert_eq!(eval.to_data(), Tensor::<2>::ones([2, 3], &Device::flex()).to_data());
 //! ```
 //!
+//! The other layers of `nn-dropout` are here as modules too: [`Dropout1d`], [`Dropout2d`], [`Dropout3d`], [`AlphaDropout`] and
+//! [`FeatureAlphaDropout`].
+//!
 //! # Backends
 //!
 //! On Flex, Burn's own CPU backend, the noise is applied to the tensor's own memory. Every other backend gets the same
 //! mask through a tensor made on the host; turn its feature on here as well as in Burn (`cuda`, `metal`, `ndarray`,
 //! `rocm`, `tch`, `vulkan`, `webgpu`, `wgpu`). The backward pass computes the mask again on all of them.
 
-mod dropout;
+mod layers;
 #[cfg_attr(feature = "ndarray", expect(deprecated, reason = "Burn will drop its NdArray backend; until then it works"))]
 mod op;
 
-pub use dropout::{Dropout, DropoutConfig};
+pub use layers::{
+    AlphaDropout, AlphaDropoutConfig, Dropout, Dropout1d, Dropout1dConfig, Dropout2d, Dropout2dConfig, Dropout3d,
+    Dropout3dConfig, DropoutConfig, FeatureAlphaDropout, FeatureAlphaDropoutConfig,
+};
 pub use nn_dropout::{Generator, GeneratorState, default_generator, manual_seed};
 pub use op::DropoutBackend;
 

@@ -26,23 +26,28 @@ use nn_dropout::{Draw, Element, Input, bf16, f16};
 pub trait DropoutBackend: Backend {
     /// `input` with the noise of `draw`.
     ///
-    /// Unless a backend does better, the noise is made on the host and multiplied in.
+    /// Unless a backend does better, scales and shifts are made on the host, and multiplied and added there.
     fn apply_draw(input: FloatTensor<Self>, draw: Draw) -> FloatTensor<Self> {
-        let (shape, dtype) = (input.shape(), input.dtype());
-        let noise = match dtype {
-            DType::F64 => TensorData::new(noise::<f64>(shape.num_elements(), &draw), shape),
-            _ => TensorData::new(noise::<f32>(shape.num_elements(), &draw), shape).convert_dtype(dtype),
+        let (shape, dtype, device) = (input.shape(), input.dtype(), input.device());
+        let of = |number: f32, draw: &Draw| {
+            let count = shape.num_elements();
+            let data = match dtype {
+                DType::F64 => TensorData::new(noisy(f64::from(number), count, draw), shape.clone()),
+                _ => TensorData::new(noisy(number, count, draw), shape.clone()).convert_dtype(dtype),
+            };
+            Self::float_from_data(data, &device)
         };
-        let noise = Self::float_from_data(noise, &input.device());
-        Self::float_mul(input, noise)
+        let gradient = draw.gradient();
+        let scaled = Self::float_mul(input, of(1.0, &gradient));
+        if gradient == draw { scaled } else { Self::float_add(scaled, of(0.0, &draw)) }
     }
 }
 
-/// What each of the first `count` elements is multiplied by.
-fn noise<T: Element + From<f32>>(count: usize, draw: &Draw) -> Vec<T> {
-    let mut noise = vec![T::from(1.0); count];
-    draw.forward_inplace(&mut noise);
-    noise
+/// What `draw` makes of a tensor of so many elements, all of them `number`.
+fn noisy<T: Element>(number: T, count: usize, draw: &Draw) -> Vec<T> {
+    let mut tensor = vec![number; count];
+    draw.forward_inplace(&mut tensor).unwrap_or_else(|error| panic!("{error}"));
+    tensor
 }
 
 #[cfg(feature = "ndarray")]
@@ -71,7 +76,7 @@ fn apply_to_slice<T: Element + BurnElement + bytemuck::Pod>(input: FlexTensor, d
     let mut input = if input.is_contiguous() { input } else { input.to_contiguous() };
     let (start, end) = input.layout().contiguous_offsets().expect("a contiguous tensor is one range of its memory");
     if let Some(storage) = input.try_storage_mut::<T>() {
-        draw.forward_inplace(&mut storage[start..end]);
+        draw.forward_inplace(&mut storage[start..end]).unwrap_or_else(|error| panic!("{error}"));
         return input;
     }
     let output = input.storage::<T>()[start..end].apply(draw, false).into_owned();
@@ -101,8 +106,7 @@ impl<B: DropoutBackend> Backward<B, 1> for ApplyDraw {
         let [parent] = ops.parents;
         let grad = grads.consume::<B>(&ops.node);
         if let Some(parent) = parent {
-            // The operation is linear: its gradient is scaled as its input was.
-            grads.register::<B>(parent.id, B::apply_draw(grad, ops.state));
+            grads.register::<B>(parent.id, B::apply_draw(grad, ops.state.gradient()));
         }
     }
 }

@@ -8,17 +8,17 @@ use nn_dropout::{Draw, Element, Mask, Probability, bf16, f16};
 fn main() {
     for p in [0.1, 0.5, 0.9] {
         let mask = Mask::new(42, 1, 2, Probability::new(p).expect("between 0 and 1"));
-        bits(mask);
+        bits(&mask);
         let single = 1.0 / (1.0 - p) as f32;
-        values(mask, 1.0 / (1.0 - p), f64::from);
-        values(mask, single, |x| x);
-        values(mask, f16::from_f32(single), f16::from_f32);
-        values(mask, bf16::from_f32(single), bf16::from_f32);
+        values(&mask, 1.0 / (1.0 - p), f64::from);
+        values(&mask, single, |x| x);
+        values(&mask, f16::from_f32(single), f16::from_f32);
+        values(&mask, bf16::from_f32(single), bf16::from_f32);
     }
     println!("{}: all bits and values are as specified", nn_dropout::kernel_name());
 }
 
-fn bits(mask: Mask) {
+fn bits(mask: &Mask) {
     for start in (0..70).chain([(1 << 35) - 99, u64::MAX - 99]) {
         let mut bits = [0; 400];
         mask.fill_bits(start, &mut bits);
@@ -29,11 +29,11 @@ fn bits(mask: Mask) {
     }
 }
 
-fn values<T: Element + PartialEq + Debug>(mask: Mask, kept: T, convert: impl Fn(f32) -> T) {
+fn values<T: Element + PartialEq + Debug>(mask: &Mask, kept: T, convert: impl Fn(f32) -> T) {
     let numbers = |step: u32| -> Vec<T> { (0..1200).map(|i| convert((i * step % 509) as f32 / 37.0 - 6.5)).collect() };
     let (x, residual, bias) = (numbers(7), numbers(11), &numbers(13)[..150]);
     for start in [0, 3, 8, 13] {
-        let draw = Draw::dropout(mask).at(start);
+        let draw = Draw::dropout(mask.clone()).at(start);
         let noise = |i: usize| if mask.keeps(start + i as u64) { kept } else { T::default() };
         for count in (0..140).chain([1023, 1050, 1200]) {
             let mut y = vec![T::default(); count];

@@ -2,22 +2,25 @@
 
 use std::error::Error;
 use std::fmt;
+use std::num::NonZeroU64;
 
 use crate::element::Element;
 use crate::kernel::{self, Noise, Operands};
-use crate::mask::Mask;
+use crate::mask::{Kind, Mask};
 
-/// One layer's sampled noise for one forward call. Forward and backward need nothing else, so nothing
-/// has to be stored between them:
+/// One layer's sampled noise for one forward call. Forward and backward need nothing else:
 ///
 /// ```text
-/// y  = x  * scale[k]        k = kept or not, read from the mask at the element's index
+/// y  = x  * scale[k] + shift[k]        k = kept or not, read from the mask at the element's mask index
 /// dx = dy * scale[k]
 /// ```
 ///
-/// A kept element is multiplied by `1 / (1 - p)`, a dropped one by 0; infinities and NaNs propagate as in
-/// any product, and a dropped negative element is `-0.0`, as in PyTorch. The scale is computed as PyTorch
-/// computes it: `1 - p` in `f64`, then the quotient in `f64` for `f64` elements and in `f32` for all others.
+/// In [dropout](Self::dropout) a kept element is multiplied by `1 / (1 - p)`, a dropped one by 0, and there is no shift;
+/// [alpha dropout](Self::alpha) has other scales and shifts. Infinities and NaNs propagate as in any product, and a
+/// dropped negative element is `-0.0`, as in PyTorch. Scales and shifts are computed as PyTorch computes them: in `f64`
+/// for `f64` elements and in `f32` for all others, and rounded to the element type.
+///
+/// With one of [JAX's masks](Mask::jax) dropout is what Equinox's and Flax's is: `where(kept, x / (1 - p), 0)`.
 ///
 /// A draw covers the whole tensor. For a part of it (a shard, a chunk of a thread), take [`at`](Self::at) the
 /// index of the part's first element:
@@ -39,30 +42,67 @@ use crate::mask::Mask;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Draw {
     mask: Mask,
+    effect: Effect,
+    /// The index of the first element.
     start: u64,
-    kept: Scale,
+    /// How many neighbouring elements share a bit of the mask; `None` where every element has its own.
+    share: Option<NonZeroU64>,
 }
 
-/// What kept elements are multiplied by, in both precisions it is computed in.
+/// What happens to kept and dropped elements.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Scale {
-    pub(crate) single: f32,
-    pub(crate) double: f64,
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+enum Effect {
+    Dropout,
+    /// The same as JAX writes it.
+    JaxDropout,
+    Alpha,
+    /// Alpha dropout's scales without its shifts.
+    AlphaGradient,
 }
 
+/// What SELU's negative branch tends to, negated: its scale times its alpha, to the digits that PyTorch has.
+const SELU_LIMIT: f64 = 1.758_099_340_847_376_6;
+
 impl Draw {
-    /// Element-wise dropout: every element has its own bit of `mask`, and a kept one is scaled by
-    /// `1 / (1 - p)`.
-    pub fn dropout(mask: Mask) -> Self {
-        let keep = 1.0 - mask.p().get();
-        let kept = if keep == 0.0 {
-            // Nothing is kept. A finite scale lets the draw be compared, printed and serialised.
-            Scale { single: 0.0, double: 0.0 }
-        } else {
-            Scale { single: 1.0 / keep as f32, double: 1.0 / keep }
+    /// Dropout: kept elements are scaled by `1 / (1 - p)`, dropped ones are zeroed.
+    ///
+    /// Every element has its own bit of `mask`, here and in [`alpha`](Self::alpha), unless
+    /// [some share one](Self::with_shared_bits).
+    pub const fn dropout(mask: Mask) -> Self {
+        let effect = match mask.0 {
+            Kind::Jax(_) => Effect::JaxDropout,
+            _ => Effect::Dropout,
         };
-        Self { mask, start: 0, kept }
+        Self { mask, effect, start: 0, share: None }
+    }
+
+    /// Alpha dropout: dropped elements become the limit of SELU's negative branch, and all are then scaled and shifted so
+    /// that mean and variance stay what they were.
+    ///
+    /// Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NeurIPS 2017. At p = 1 all
+    /// elements are zeroed, as in PyTorch.
+    pub const fn alpha(mask: Mask) -> Self {
+        let effect = if mask.p().get() == 1.0 { Effect::Dropout } else { Effect::Alpha };
+        Self { mask, effect, start: 0, share: None }
+    }
+
+    /// Lets each bit of the mask decide about `count` neighbouring elements: all those of a channel, where the channel is
+    /// what is dropped. (0 is taken for 1.)
+    ///
+    /// ```
+    /// use nn_dropout::{Draw, Mask, Probability};
+    ///
+    /// let draw = Draw::dropout(Mask::new(42, 0, 0, Probability::new(0.5)?)).with_shared_bits(3);
+    /// let mut y = [1f32; 12];
+    /// draw.forward_inplace(&mut y)?;
+    /// assert!(y.chunks(3).all(|channel| channel == [0.0; 3] || channel == [2.0; 3]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_shared_bits(self, count: u64) -> Self {
+        Self { share: NonZeroU64::new(count).or(Some(NonZeroU64::MIN)), ..self }
     }
 
     /// The mask.
@@ -76,34 +116,58 @@ impl Draw {
         Self { start: self.start.wrapping_add(start), ..self.clone() }
     }
 
+    /// The draw whose forward is this one's [`backward`](Self::backward): the same scales, and no shifts.
+    #[must_use]
+    pub fn gradient(&self) -> Self {
+        let effect = match self.effect {
+            Effect::Alpha => Effect::AlphaGradient,
+            other => other,
+        };
+        Self { effect, ..self.clone() }
+    }
+
+    /// Whether elements are to be counted in the order in which they lie in memory, not in row-major order: PyTorch fills
+    /// noise of a tensor's shape so.
+    #[cfg(feature = "ndarray")]
+    pub(crate) fn follows_memory(&self) -> bool {
+        matches!(self.mask.0, Kind::Stored(_)) && self.share.is_none()
+    }
+
     /// Writes the noisy `input` to `output`.
     ///
     /// # Errors
     ///
-    /// If the two differ in length; nothing is written then.
+    /// If the two differ in length, or the mask has an end before theirs; nothing is written then.
     pub fn forward<T: Element>(&self, input: &[T], output: &mut [T]) -> Result<(), LengthMismatch> {
         same_length(["input", "output"], input, output)?;
-        self.apply(Operands::new(input, output));
-        Ok(())
+        self.apply(Operands::new(input, output))
     }
 
     /// Overwrites `data` with its noisy self.
-    pub fn forward_inplace<T: Element>(&self, data: &mut [T]) {
-        self.apply(Operands::inplace(data));
+    ///
+    /// # Errors
+    ///
+    /// If the mask has an end before that of the data; nothing is written then.
+    pub fn forward_inplace<T: Element>(&self, data: &mut [T]) -> Result<(), LengthMismatch> {
+        self.apply(Operands::inplace(data))
     }
 
     /// Writes the gradient with respect to the input to `grad_input`, given the one with respect to the output.
     ///
     /// # Errors
     ///
-    /// If the two differ in length; nothing is written then.
+    /// If the two differ in length, or the mask has an end before theirs; nothing is written then.
     pub fn backward<T: Element>(&self, grad_output: &[T], grad_input: &mut [T]) -> Result<(), LengthMismatch> {
-        self.forward(grad_output, grad_input)
+        self.gradient().forward(grad_output, grad_input)
     }
 
     /// Overwrites the gradient with respect to the output with the one with respect to the input.
-    pub fn backward_inplace<T: Element>(&self, grad: &mut [T]) {
-        self.forward_inplace(grad);
+    ///
+    /// # Errors
+    ///
+    /// If the mask has an end before that of the gradient; nothing is written then.
+    pub fn backward_inplace<T: Element>(&self, grad: &mut [T]) -> Result<(), LengthMismatch> {
+        self.gradient().forward_inplace(grad)
     }
 
     /// Writes `residual` plus the noisy `input` to `output`, in one pass over memory.
@@ -124,7 +188,7 @@ impl Draw {
     ///
     /// # Errors
     ///
-    /// If they differ in length; nothing is written then.
+    /// If they differ in length, or the mask has an end before theirs; nothing is written then.
     pub fn forward_residual<T: Element>(
         &self,
         input: &[T],
@@ -133,19 +197,17 @@ impl Draw {
     ) -> Result<(), LengthMismatch> {
         same_length(["input", "output"], input, output)?;
         same_length(["residual", "output"], residual, output)?;
-        self.apply(Operands::new(input, output).with_residual(residual));
-        Ok(())
+        self.apply(Operands::new(input, output).with_residual(residual))
     }
 
     /// Adds the noisy `input` to `residual`: see [`forward_residual`](Self::forward_residual).
     ///
     /// # Errors
     ///
-    /// If the two differ in length; nothing is written then.
+    /// If the two differ in length, or the mask has an end before theirs; nothing is written then.
     pub fn forward_residual_inplace<T: Element>(&self, input: &[T], residual: &mut [T]) -> Result<(), LengthMismatch> {
         same_length(["input", "residual"], input, residual)?;
-        self.apply(Operands::new(input, residual).accumulate());
-        Ok(())
+        self.apply(Operands::new(input, residual).accumulate())
     }
 
     /// Writes `residual + dropout(input + bias)` to `output`, in one pass over memory. Each row of the tensor, which is
@@ -157,7 +219,7 @@ impl Draw {
     ///
     /// # Errors
     ///
-    /// If lengths differ, or the output is not a whole number of rows; nothing is written then.
+    /// If lengths differ, the output is not a whole number of rows, or the mask has an end before its; nothing is written then.
     pub fn forward_bias_residual<T: Element>(
         &self,
         input: &[T],
@@ -168,15 +230,15 @@ impl Draw {
         same_length(["input", "output"], input, output)?;
         same_length(["residual", "output"], residual, output)?;
         whole_rows(output, bias)?;
-        self.apply(Operands::new(input, output).with_bias(bias).with_residual(residual));
-        Ok(())
+        self.apply(Operands::new(input, output).with_bias(bias).with_residual(residual))
     }
 
     /// Adds `dropout(input + bias)` to `residual`: see [`forward_bias_residual`](Self::forward_bias_residual).
     ///
     /// # Errors
     ///
-    /// If lengths differ, or the residual is not a whole number of rows; nothing is written then.
+    /// If lengths differ, the residual is not a whole number of rows, or the mask has an end before its; nothing is written
+    /// then.
     pub fn forward_bias_residual_inplace<T: Element>(
         &self,
         input: &[T],
@@ -185,8 +247,7 @@ impl Draw {
     ) -> Result<(), LengthMismatch> {
         same_length(["input", "residual"], input, residual)?;
         whole_rows(residual, bias)?;
-        self.apply(Operands::new(input, residual).with_bias(bias).accumulate());
-        Ok(())
+        self.apply(Operands::new(input, residual).with_bias(bias).accumulate())
     }
 
     /// The backward pass of [`forward_bias_residual`](Self::forward_bias_residual): writes the gradients with respect to
@@ -195,7 +256,8 @@ impl Draw {
     ///
     /// # Errors
     ///
-    /// If the first two differ in length, or are not a whole number of rows; nothing is written then.
+    /// If the first two differ in length or are not a whole number of rows, or the mask has an end before theirs; nothing is
+    /// written then.
     pub fn backward_bias<T: Element>(
         &self,
         grad_output: &[T],
@@ -204,7 +266,7 @@ impl Draw {
     ) -> Result<(), LengthMismatch> {
         same_length(["grad_output", "grad_input"], grad_output, grad_input)?;
         whole_rows(grad_input, grad_bias)?;
-        self.apply(Operands::new(grad_output, grad_input));
+        self.gradient().apply(Operands::new(grad_output, grad_input))?;
         sum_rows(grad_input, grad_bias);
         Ok(())
     }
@@ -213,40 +275,60 @@ impl Draw {
     ///
     /// # Errors
     ///
-    /// If `grad` is not a whole number of rows; nothing is written then.
+    /// If `grad` is not a whole number of rows, or the mask has an end before its; nothing is written then.
     pub fn backward_bias_inplace<T: Element>(&self, grad: &mut [T], grad_bias: &mut [T]) -> Result<(), LengthMismatch> {
         whole_rows(grad, grad_bias)?;
-        self.apply(Operands::inplace(grad));
+        self.gradient().apply(Operands::inplace(grad))?;
         sum_rows(grad, grad_bias);
         Ok(())
     }
 
     /// The noisy `input` in memory of its own.
-    pub(crate) fn forward_to_vec<T: Element>(&self, input: &[T]) -> Vec<T> {
-        kernel::apply_to_vec(self.noise(), self.start, input)
+    pub(crate) fn forward_to_vec<T: Element>(&self, input: &[T]) -> Result<Vec<T>, LengthMismatch> {
+        self.check_end(input.len())?;
+        Ok(kernel::apply_to_vec(&self.noise(), self.start, input))
     }
 
-    /// Calls `apply` with each of `elements`, which come in row-major order, and its scale.
-    #[cfg(feature = "ndarray")]
-    pub(crate) fn scale_each<X, T: Element>(&self, elements: impl Iterator<Item = X>, mut apply: impl FnMut(X, T)) {
-        let scales = [T::default(), T::from_scale(self.kept)];
-        let mut bits = [0; 64];
-        let chunk = 8 * bits.len();
-        for (i, element) in elements.enumerate() {
-            let bit = i % chunk;
-            if bit == 0 {
-                self.mask.fill_bits(self.start.wrapping_add(i as u64), &mut bits);
+    fn apply<T: Element>(&self, operands: Operands<T>) -> Result<(), LengthMismatch> {
+        self.check_end(operands.count())?;
+        kernel::apply(&self.noise(), self.start, operands);
+        Ok(())
+    }
+
+    /// Whether the mask has been drawn for so many elements.
+    fn check_end(&self, count: usize) -> Result<(), LengthMismatch> {
+        let Some(drawn) = self.mask.count() else {
+            return Ok(());
+        };
+        let left = drawn.saturating_mul(self.share()).saturating_sub(self.start);
+        if count as u64 <= left { Ok(()) } else { Err(LengthMismatch::Drawn { left, elements: count }) }
+    }
+
+    fn share(&self) -> u64 {
+        self.share.map_or(1, NonZeroU64::get)
+    }
+
+    fn noise<T: Element>(&self) -> Noise<'_, T> {
+        let p = self.mask.p().get();
+        let keep = 1.0 - p;
+        let a = || 1.0 / ((SELU_LIMIT * SELU_LIMIT * p + 1.0) * keep).sqrt();
+        let rounded = T::rounded;
+        let effect = match self.effect {
+            // Where nothing is kept, the scale of what is kept has to be finite all the same.
+            Effect::Dropout if keep == 0.0 => kernel::Effect::Scale(T::default()),
+            Effect::Dropout => kernel::Effect::Scale(T::narrow(rounded(1.0 / rounded(keep)))),
+            Effect::JaxDropout => kernel::Effect::Divide(T::narrow(keep)),
+            Effect::AlphaGradient => kernel::Effect::Scale(T::narrow(rounded(a()))),
+            Effect::Alpha => {
+                let a = a();
+                // As PyTorch does it, every step of it rounded.
+                let limit = T::narrow(rounded(-SELU_LIMIT * a));
+                let shift = rounded(SELU_LIMIT * a * p);
+                let shifts = [T::narrow(shift), T::narrow(rounded(limit.widen() + shift))];
+                kernel::Effect::ScaleAndShift(T::narrow(rounded(a)), shifts)
             }
-            apply(element, scales[usize::from(bits[bit / 8] >> (bit % 8) & 1)]);
-        }
-    }
-
-    fn apply<T: Element>(&self, operands: Operands<T>) {
-        kernel::apply(self.noise(), self.start, operands);
-    }
-
-    fn noise<T: Element>(&self) -> Noise<T> {
-        Noise { mask: self.mask, kept: T::from_scale(self.kept) }
+        };
+        Noise { mask: &self.mask, share: self.share(), effect }
     }
 }
 
@@ -289,6 +371,13 @@ pub enum LengthMismatch {
         /// How many elements they have.
         lengths: [usize; 2],
     },
+    /// More elements than the mask has been drawn for.
+    Drawn {
+        /// How many it has left, from the first of these elements on.
+        left: u64,
+        /// How many there are.
+        elements: usize,
+    },
     /// A tensor that should have been a whole number of rows.
     Rows {
         /// How many elements it has.
@@ -303,6 +392,9 @@ impl fmt::Display for LengthMismatch {
         match self {
             Self::Different { names: [one, other], lengths: [m, n] } => {
                 write!(f, "{one} and {other} have to be of the same length, but got {m} and {n} elements")
+            }
+            Self::Drawn { left, elements } => {
+                write!(f, "the mask has been drawn for {left} elements, but got {elements}")
             }
             Self::Rows { elements, columns } => {
                 write!(

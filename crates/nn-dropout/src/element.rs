@@ -1,23 +1,24 @@
 //! The element types a draw can be applied to.
 
 use std::fmt::Debug;
-use std::ops::{Add, Mul};
+use std::ops::{Add, Div, Mul};
 
 use half::{bf16, f16};
 
-use crate::draw::Scale;
 use crate::kernel::{Apply, Kernel};
 
 /// An element of a tensor: `f32`, `f64`, [`f16`](half::f16) or [`bf16`](half::bf16). Sealed.
 pub trait Element:
-    Copy + Debug + Default + Add<Output = Self> + Mul<Output = Self> + Send + Sync + 'static + Sealed
+    Copy + Debug + Default + Add<Output = Self> + Div<Output = Self> + Mul<Output = Self> + Send + Sync + 'static + Sealed
 {
 }
 
 /// What [`Draw`](crate::Draw) needs to know of an element type; nobody else can implement it.
 pub trait Sealed {
-    /// `scale`, rounded to this type.
-    fn from_scale(scale: Scale) -> Self;
+    /// `number`, rounded to the precision that is computed in: `f32` for all types but `f64`.
+    fn rounded(number: f64) -> f64 {
+        f64::from(number as f32)
+    }
 
     /// The number, exactly.
     fn widen(self) -> f64;
@@ -33,10 +34,6 @@ pub trait Sealed {
 
 impl Element for f32 {}
 impl Sealed for f32 {
-    fn from_scale(scale: Scale) -> Self {
-        scale.single
-    }
-
     fn widen(self) -> f64 {
         f64::from(self)
     }
@@ -52,8 +49,8 @@ impl Sealed for f32 {
 
 impl Element for f64 {}
 impl Sealed for f64 {
-    fn from_scale(scale: Scale) -> Self {
-        scale.double
+    fn rounded(number: f64) -> f64 {
+        number
     }
 
     fn widen(self) -> f64 {
@@ -72,10 +69,6 @@ impl Sealed for f64 {
 // Products of these two are computed in f32 and rounded, as PyTorch does.
 impl Element for f16 {}
 impl Sealed for f16 {
-    fn from_scale(scale: Scale) -> Self {
-        Self::from_f32(scale.single)
-    }
-
     fn widen(self) -> f64 {
         self.into()
     }
@@ -91,10 +84,6 @@ impl Sealed for f16 {
 
 impl Element for bf16 {}
 impl Sealed for bf16 {
-    fn from_scale(scale: Scale) -> Self {
-        Self::from_f32(scale.single)
-    }
-
     fn widen(self) -> f64 {
         self.into()
     }

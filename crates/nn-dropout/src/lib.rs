@@ -50,15 +50,15 @@ mod layer;
 mod mask;
 #[cfg(feature = "ndarray")]
 mod ndarray;
-mod philox;
 mod probability;
+mod random;
 
 pub use draw::{Draw, LengthMismatch};
 pub use element::Element;
-pub use generator::{Generator, GeneratorState, default_generator, manual_seed};
+pub use generator::{Generator, GeneratorState, JaxKey, TorchStateError, default_generator, manual_seed};
 pub use half::{bf16, f16};
 pub use input::Input;
 pub use kernel::kernel_name;
-pub use layer::Dropout;
+pub use layer::{AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, ShapeError};
 pub use mask::Mask;
 pub use probability::{Probability, ProbabilityError};

@@ -65,12 +65,12 @@ fn eval_mode_and_p_zero_give_the_input_back_and_draw_nothing() {
         assert_eq!(data.as_ptr(), address);
         assert_eq!(layer.forward(&mut data[..]).as_ptr(), address);
         assert!(data[0].is_nan() && data[1..] == [2.0, 3.0]);
-        assert!(layer.draw().is_none());
+        assert!(layer.draw(10).is_none());
     }
     assert_eq!(generator.state(), state);
     assert!(!eval.is_training());
     assert!(eval.train().is_training());
-    assert!(eval.draw().is_some());
+    assert!(eval.draw(10).is_some());
 }
 
 #[test]

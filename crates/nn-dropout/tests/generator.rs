@@ -14,14 +14,14 @@ fn numbers_layers_and_steps_from_zero() {
     let generator = Generator::philox(42);
     let handle = generator.clone();
     assert_eq!([generator.next_layer(), handle.next_layer()], [0, 1]);
-    assert_eq!(generator.next_mask(1, half()), Mask::new(42, 1, 0, half()));
-    assert_eq!(handle.next_mask(1, half()), Mask::new(42, 1, 1, half()));
-    assert_eq!(generator.next_mask(0, half()), Mask::new(42, 0, 0, half()));
+    assert_eq!(generator.next_mask(1, half(), 10), Mask::new(42, 1, 0, half()));
+    assert_eq!(handle.next_mask(1, half(), 10), Mask::new(42, 1, 1, half()));
+    assert_eq!(generator.next_mask(0, half(), 10), Mask::new(42, 0, 0, half()));
 
     handle.manual_seed(43);
     assert_eq!(generator.initial_seed(), 43);
     assert_eq!(generator.next_layer(), 0);
-    assert_eq!(generator.next_mask(1, half()), Mask::new(43, 1, 0, half()));
+    assert_eq!(generator.next_mask(1, half(), 10), Mask::new(43, 1, 0, half()));
 }
 
 /// The only test of this file that touches the default generator: tests run side by side.

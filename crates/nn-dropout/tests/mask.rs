@@ -58,14 +58,12 @@ fn ties_are_decided_by_the_tie_words() {
 #[test]
 fn is_a_small_value() {
     let value = mask(42, 7, 9, 0.25);
-    let copy = value;
-    assert_eq!(value, copy);
     assert_ne!(value, mask(42, 7, 10, 0.25));
     assert_eq!(value.to_string(), "Mask(seed=42, layer=7, step=9, p=0.25)");
-    assert_eq!(size_of::<Mask>(), 24);
+    assert!(size_of::<Mask>() <= 40);
 
     let json = serde_json::to_string(&value).unwrap();
-    assert_eq!(json, r#"{"seed":42,"layer":7,"step":9,"p":0.25}"#);
+    assert_eq!(json, r#"{"philox":{"seed":42,"layer":7,"step":9,"p":0.25}}"#);
     assert_eq!(serde_json::from_str::<Mask>(&json).unwrap(), value);
     let error = serde_json::from_str::<Mask>(&json.replace("0.25", "1.5")).unwrap_err();
     assert!(error.to_string().contains("between 0 and 1, but got 1.5"));

@@ -14,12 +14,12 @@ fn nothing_is_allocated() {
     let (mut y, mut grad_bias, mut packed) = (vec![0f32; count], vec![0f32; 1 << 10], vec![0; count / 8]);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     pool.install(|| {
-        draw.forward_inplace(&mut [1f32; 100]); // chooses the kernel
+        draw.forward_inplace(&mut [1f32; 100]).unwrap(); // chooses the kernel
         let _profiler = dhat::Profiler::builder().testing().build();
         draw.forward(&x, &mut y).unwrap();
-        draw.forward_inplace(&mut y);
+        draw.forward_inplace(&mut y).unwrap();
         draw.backward(&x, &mut y).unwrap();
-        draw.backward_inplace(&mut y);
+        draw.backward_inplace(&mut y).unwrap();
         draw.forward_residual(&x, &residual, &mut y).unwrap();
         draw.forward_residual_inplace(&x, &mut y).unwrap();
         draw.forward_bias_residual(&x, &bias, &residual, &mut y).unwrap();

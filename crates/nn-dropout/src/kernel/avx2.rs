@@ -185,6 +185,12 @@ impl Lanes<f32> for Avx2 {
 
     #[inline]
     #[target_feature(enable = "avx2,f16c")]
+    unsafe fn div(a: __m256i, b: __m256i) -> __m256i {
+        _mm256_castps_si256(_mm256_div_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,f16c")]
     unsafe fn add(a: __m256i, b: __m256i) -> __m256i {
         _mm256_castps_si256(_mm256_add_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b)))
     }
@@ -211,6 +217,12 @@ impl Lanes<f64> for Avx2 {
     #[target_feature(enable = "avx2,f16c")]
     unsafe fn mul(a: __m256i, b: __m256i) -> __m256i {
         _mm256_castpd_si256(_mm256_mul_pd(_mm256_castsi256_pd(a), _mm256_castsi256_pd(b)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,f16c")]
+    unsafe fn div(a: __m256i, b: __m256i) -> __m256i {
+        _mm256_castpd_si256(_mm256_div_pd(_mm256_castsi256_pd(a), _mm256_castsi256_pd(b)))
     }
 
     #[inline]
@@ -282,6 +294,12 @@ macro_rules! sixteens {
             #[target_feature(enable = "avx2,f16c")]
             unsafe fn mul(a: __m256i, b: __m256i) -> __m256i {
                 $by!(a, b, _mm256_mul_ps)
+            }
+
+            #[inline]
+            #[target_feature(enable = "avx2,f16c")]
+            unsafe fn div(a: __m256i, b: __m256i) -> __m256i {
+                $by!(a, b, _mm256_div_ps)
             }
 
             #[inline]

@@ -177,6 +177,12 @@ impl Lanes<f32> for Avx512 {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn div(a: __m512i, b: __m512i) -> __m512i {
+        _mm512_castps_si512(_mm512_div_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
     unsafe fn add(a: __m512i, b: __m512i) -> __m512i {
         _mm512_castps_si512(_mm512_add_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b)))
     }
@@ -201,6 +207,12 @@ impl Lanes<f64> for Avx512 {
     #[target_feature(enable = "avx512f,avx512bw")]
     unsafe fn mul(a: __m512i, b: __m512i) -> __m512i {
         _mm512_castpd_si512(_mm512_mul_pd(_mm512_castsi512_pd(a), _mm512_castsi512_pd(b)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn div(a: __m512i, b: __m512i) -> __m512i {
+        _mm512_castpd_si512(_mm512_div_pd(_mm512_castsi512_pd(a), _mm512_castsi512_pd(b)))
     }
 
     #[inline]
@@ -265,6 +277,12 @@ macro_rules! sixteens {
             #[target_feature(enable = "avx512f,avx512bw")]
             unsafe fn mul(a: __m512i, b: __m512i) -> __m512i {
                 $by!(a, b, _mm512_mul_ps)
+            }
+
+            #[inline]
+            #[target_feature(enable = "avx512f,avx512bw")]
+            unsafe fn div(a: __m512i, b: __m512i) -> __m512i {
+                $by!(a, b, _mm512_div_ps)
             }
 
             #[inline]

@@ -2,10 +2,12 @@
 
 use std::ptr::copy_nonoverlapping;
 
+use super::Effect;
 use super::operands::{Operands, Unit};
-use super::rounds::{Rounds, Source};
+use super::rounds::Rounds;
+use super::source::Source;
 use crate::mask::BLOCK;
-use crate::philox::MULTIPLIERS;
+use crate::random::philox::MULTIPLIERS;
 
 /// What drawing bits needs of an instruction set: 32-bit arithmetic on several Philox blocks at once.
 ///
@@ -95,6 +97,9 @@ pub(super) trait Lanes<T> {
 
     /// The product, rounded to `T`.
     unsafe fn mul(a: Self::Register, b: Self::Register) -> Self::Register;
+
+    /// The quotient, rounded to `T`.
+    unsafe fn div(a: Self::Register, b: Self::Register) -> Self::Register;
 
     /// The sum, rounded to `T`.
     unsafe fn add(a: Self::Register, b: Self::Register) -> Self::Register;
@@ -223,7 +228,63 @@ unsafe fn philox<I: Isa, const N: usize>(rounds: &Rounds, first: u32) -> [I::Lan
     }
 }
 
-/// Multiplies `operands` by `kept` or 0, as the bits of `source` say from that of element `start` on.
+/// An [`Effect`] in registers.
+trait Formula<T, I: Lanes<T>>: Copy {
+    /// The noisy `x`; its elements' bits are those that [`Lanes::select`] looks at.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Lanes`].
+    unsafe fn noisy(self, x: I::Register, bits: u32, index: usize) -> I::Register;
+}
+
+#[derive(Clone, Copy)]
+struct Scale<R> {
+    kept: R,
+    dropped: R,
+}
+
+impl<T, I: Lanes<T>> Formula<T, I> for Scale<I::Register> {
+    #[inline(always)]
+    unsafe fn noisy(self, x: I::Register, bits: u32, index: usize) -> I::Register {
+        // SAFETY: the caller's.
+        unsafe { I::mul(x, I::select(bits, index, self.kept, self.dropped)) }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ScaleAndShift<R> {
+    scale: Scale<R>,
+    kept: R,
+    dropped: R,
+}
+
+impl<T, I: Lanes<T>> Formula<T, I> for ScaleAndShift<I::Register> {
+    #[inline(always)]
+    unsafe fn noisy(self, x: I::Register, bits: u32, index: usize) -> I::Register {
+        // SAFETY: the caller's.
+        unsafe {
+            let scaled = Formula::<T, I>::noisy(self.scale, x, bits, index);
+            I::add(scaled, I::select(bits, index, self.kept, self.dropped))
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Divide<R> {
+    divisor: R,
+    dropped: R,
+}
+
+impl<T, I: Lanes<T>> Formula<T, I> for Divide<I::Register> {
+    #[inline(always)]
+    unsafe fn noisy(self, x: I::Register, bits: u32, index: usize) -> I::Register {
+        // SAFETY: the caller's.
+        unsafe { I::select(bits, index, I::div(x, self.divisor), self.dropped) }
+    }
+}
+
+/// Applies `effect` to `operands`, as the bits of `source` say from that of element `start` on.
 ///
 /// # Safety
 ///
@@ -231,7 +292,7 @@ unsafe fn philox<I: Isa, const N: usize>(rounds: &Rounds, first: u32) -> [I::Lan
 #[inline(always)]
 pub(super) unsafe fn apply<D: Isa, const N: usize, I: Lanes<T>, T: Copy + Default>(
     source: &mut Source,
-    kept: T,
+    effect: Effect<T>,
     mut start: u64,
     mut rest: Operands<T>,
     stream: bool,
@@ -244,8 +305,9 @@ pub(super) unsafe fn apply<D: Isa, const N: usize, I: Lanes<T>, T: Copy + Defaul
         let head = if stream { rest.unit().y.align_offset(LINE) } else { (start.wrapping_neg() % BLOCK) as usize };
         let left = (1 << 32) - u64::from((start.wrapping_add(head as u64) / BLOCK) as u32);
         let whole = (row.saturating_sub(head) as u64).min((left - 1) * BLOCK) as usize / chunk * chunk;
-        // Where everything is kept nothing is drawn: rare enough to go chunk by chunk.
-        let whole = if source.keeps_all() { 0 } else { whole };
+        // All that is not Philox's bits and a scale goes by small chunks: bits first, then elements.
+        let fused = matches!(effect, Effect::Scale(_)) && source.rounds(0).is_some();
+        let whole = if fused { whole } else { 0 };
         let count = match (head, whole) {
             (0, 1..) => whole,
             (1.., 1..) => head,
@@ -255,21 +317,38 @@ pub(super) unsafe fn apply<D: Isa, const N: usize, I: Lanes<T>, T: Copy + Defaul
         (part, rest) = rest.split_at(count);
         // SAFETY: the caller's; the part lies within a row of the bias.
         unsafe {
-            let noise = [I::splat(kept), I::splat(T::default())];
+            let zero = I::splat(T::default());
             let unit = part.unit();
-            if head > 0 || whole == 0 {
+            let in_chunks = head == 0 && whole > 0;
+            if !in_chunks {
                 source.draw(start, count, &mut bits);
-                apply_bits::<I, T>(&bits, noise, unit, count, false);
-            } else {
-                // A loop for each kind of operands, so that none has to ask again and again.
-                let chunks = (&mut *source, start, unit, count, noise, &mut bits);
-                match (unit.bias.is_some(), unit.residual.is_some(), stream) {
-                    (false, false, false) => apply_chunks::<D, N, I, T, false, false, false>(chunks),
-                    (false, false, true) => apply_chunks::<D, N, I, T, false, false, true>(chunks),
-                    (false, true, false) => apply_chunks::<D, N, I, T, false, true, false>(chunks),
-                    (false, true, true) => apply_chunks::<D, N, I, T, false, true, true>(chunks),
-                    (true, _, false) => apply_chunks::<D, N, I, T, true, true, false>(chunks),
-                    (true, _, true) => apply_chunks::<D, N, I, T, true, true, true>(chunks),
+            }
+            match effect {
+                Effect::Scale(kept) => {
+                    let scale = Scale { kept: I::splat(kept), dropped: zero };
+                    if !in_chunks {
+                        apply_bits::<I, T, _>(&bits, scale, unit, count, false);
+                    } else {
+                        // A loop for each kind of operands, so that none has to ask again and again.
+                        let chunks = (&mut *source, start, unit, count, scale, &mut bits);
+                        match (unit.bias.is_some(), unit.residual.is_some(), stream) {
+                            (false, false, false) => apply_chunks::<D, N, I, T, false, false, false>(chunks),
+                            (false, false, true) => apply_chunks::<D, N, I, T, false, false, true>(chunks),
+                            (false, true, false) => apply_chunks::<D, N, I, T, false, true, false>(chunks),
+                            (false, true, true) => apply_chunks::<D, N, I, T, false, true, true>(chunks),
+                            (true, _, false) => apply_chunks::<D, N, I, T, true, true, false>(chunks),
+                            (true, _, true) => apply_chunks::<D, N, I, T, true, true, true>(chunks),
+                        }
+                    }
+                }
+                Effect::ScaleAndShift(kept, [shift_kept, shift_dropped]) => {
+                    let scale = Scale { kept: I::splat(kept), dropped: zero };
+                    let (kept, dropped) = (I::splat(shift_kept), I::splat(shift_dropped));
+                    apply_bits::<I, T, _>(&bits, ScaleAndShift { scale, kept, dropped }, unit, count, false);
+                }
+                Effect::Divide(divisor) => {
+                    let divide = Divide { divisor: I::splat(divisor), dropped: zero };
+                    apply_bits::<I, T, _>(&bits, divide, unit, count, false);
                 }
             }
         }
@@ -285,7 +364,7 @@ pub(super) unsafe fn apply<D: Isa, const N: usize, I: Lanes<T>, T: Copy + Defaul
 /// come is fetched.
 #[inline(always)]
 unsafe fn apply_chunks<D, const N: usize, I, T, const BIAS: bool, const RESIDUAL: bool, const STREAM: bool>(
-    (source, start, all, count, noise, bits): (&mut Source, u64, Unit<T>, usize, [I::Register; 2], &mut Bits),
+    (source, start, all, count, scale, bits): (&mut Source, u64, Unit<T>, usize, Scale<I::Register>, &mut Bits),
 ) where
     D: Isa,
     I: Lanes<T>,
@@ -306,8 +385,9 @@ unsafe fn apply_chunks<D, const N: usize, I, T, const BIAS: bool, const RESIDUAL
         carry = u64::from(bits[0]) & ((1 << lag) - 1);
     }
     let first = start.div_ceil(BLOCK);
-    let rounds = source.rounds((first >> 32) as u32);
-    let threshold = rounds.threshold.unwrap_or_default();
+    let Some((rounds, threshold)) = source.rounds((first >> 32) as u32) else {
+        unreachable!("the caller has looked");
+    };
     // SAFETY: the caller's.
     unsafe {
         for i in (0..count).step_by(chunk) {
@@ -329,16 +409,16 @@ unsafe fn apply_chunks<D, const N: usize, I, T, const BIAS: bool, const RESIDUAL
                 carry = last_block >> (BLOCK - lag);
             }
             store_groups::<D, N>(kept, bits);
-            apply_bits::<I, T>(bits, noise, all.at(i), chunk, STREAM);
+            apply_bits::<I, T, _>(bits, scale, all.at(i), chunk, STREAM);
         }
     }
 }
 
 /// Applies the bits to `count` elements, at most a chunk.
 #[inline(always)]
-unsafe fn apply_bits<I: Lanes<T>, T: Copy + Default>(
+unsafe fn apply_bits<I: Lanes<T>, T: Copy + Default, F: Formula<T, I>>(
     bits: &Bits,
-    noise: [I::Register; 2],
+    formula: F,
     all: Unit<T>,
     count: usize,
     stream: bool,
@@ -349,7 +429,7 @@ unsafe fn apply_bits<I: Lanes<T>, T: Copy + Default>(
     unsafe {
         let word = |i: usize| u32::from_le(bits.as_ptr().add(i / 8).cast::<u32>().read_unaligned());
         for i in (0..whole).step_by(UNIT) {
-            apply_unit::<I, T>(word(i), noise, all.at(i), stream);
+            apply_unit::<I, T, F>(word(i), formula, all.at(i), stream);
         }
         if count > whole {
             let (rest, count) = (all.at(whole), count - whole);
@@ -365,15 +445,15 @@ unsafe fn apply_bits<I: Lanes<T>, T: Copy + Default>(
                 residual.as_ptr()
             });
             let y = x.as_mut_ptr();
-            apply_unit::<I, T>(word(whole), noise, Unit { x: y, bias, residual, y }, false);
+            apply_unit::<I, T, F>(word(whole), formula, Unit { x: y, bias, residual, y }, false);
             copy_nonoverlapping(y, rest.y, count);
         }
     }
 }
 
-/// `y = residual + (x + bias) * noise` for a unit of elements.
+/// `y = residual + formula(x + bias)` for a unit of elements.
 #[inline(always)]
-unsafe fn apply_unit<I: Lanes<T>, T: Copy>(bits: u32, [kept, dropped]: [I::Register; 2], unit: Unit<T>, stream: bool) {
+unsafe fn apply_unit<I: Lanes<T>, T: Copy, F: Formula<T, I>>(bits: u32, formula: F, unit: Unit<T>, stream: bool) {
     for index in 0..UNIT / I::COUNT {
         let i = index * I::COUNT;
         // SAFETY: the caller's.
@@ -382,7 +462,7 @@ unsafe fn apply_unit<I: Lanes<T>, T: Copy>(bits: u32, [kept, dropped]: [I::Regis
             if let Some(bias) = unit.bias {
                 value = I::add(value, I::load(bias.add(i)));
             }
-            value = I::mul(value, I::select(bits, index, kept, dropped));
+            value = formula.noisy(value, bits, index);
             if let Some(residual) = unit.residual {
                 value = I::add(I::load(residual.add(i)), value);
             }

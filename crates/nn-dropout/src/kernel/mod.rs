@@ -15,9 +15,11 @@ mod generic;
 mod operands;
 mod portable;
 mod rounds;
+mod source;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod vertical;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -34,15 +36,18 @@ use std::sync::LazyLock;
 use half::{bf16, f16};
 
 use crate::Element;
-use crate::mask::Mask;
+use crate::mask::{JaxMask, Mask};
+use crate::random::mt19937::Mt19937;
 use generic::{Bits, CHUNK, Lanes};
 pub(crate) use operands::Operands;
-use rounds::{DrawBits, Rounds, Source};
+use rounds::Rounds;
+use source::{Drawers, Source};
 
 /// The loops for one instruction set.
 pub struct Kernel {
     name: &'static str,
-    draw_bits: DrawBits,
+    drawers: Drawers,
+    sequence_bits: unsafe fn(&mut Mt19937, threshold: u64, count: usize, &mut [u8]),
     pub(crate) f32: Apply<f32>,
     pub(crate) f64: Apply<f64>,
     pub(crate) f16: Apply<f16>,
@@ -51,13 +56,26 @@ pub struct Kernel {
 
 /// See [`generic::apply`].
 #[derive(Clone, Copy)]
-pub struct Apply<T>(unsafe fn(&mut Source, kept: T, start: u64, Operands<T>, stream: bool));
+pub struct Apply<T>(unsafe fn(&mut Source, Effect<T>, start: u64, Operands<T>, stream: bool));
 
-/// What elements are multiplied by: `kept` or 0, as the mask says.
+/// A draw as the kernels see it.
 #[derive(Clone, Copy)]
-pub(crate) struct Noise<T> {
-    pub mask: Mask,
-    pub kept: T,
+pub(crate) struct Noise<'a, T> {
+    pub mask: &'a Mask,
+    /// How many neighbouring elements share a bit.
+    pub share: u64,
+    pub effect: Effect<T>,
+}
+
+/// What happens to an element `x` with bit `k`.
+#[derive(Clone, Copy)]
+pub(crate) enum Effect<T> {
+    /// `x * (k ? scale : 0)`
+    Scale(T),
+    /// `x * (k ? scale : 0) + (k ? kept : dropped)`, with the shifts as `[kept, dropped]`
+    ScaleAndShift(T, [T; 2]),
+    /// `k ? x / divisor : 0`
+    Divide(T),
 }
 
 /// The kernel of an instruction set: the generic loops, compiled with its features.
@@ -67,26 +85,37 @@ macro_rules! kernel {
     };
     ($name:literal, $isa:ty, $groups:literal groups, f16 through $f16:ty $(, $feature:literal)?) => {{
         $(#[target_feature(enable = $feature)])?
-        unsafe fn draw_bits(rounds: &Rounds, first: u32, count: usize, bits: &mut [u8]) {
+        unsafe fn philox_bits(rounds: &Rounds, first: u32, count: usize, bits: &mut [u8]) {
             // SAFETY: the caller's.
             unsafe { generic::draw_bits::<$isa, $groups>(rounds, first, count, bits) }
         }
 
         $(#[target_feature(enable = $feature)])?
+        fn jax_bits(mask: &JaxMask, first: u64, count: usize, bits: &mut [u8]) {
+            vertical::jax_bits(mask, first, count, bits);
+        }
+
+        $(#[target_feature(enable = $feature)])?
+        fn sequence_bits(sequence: &mut Mt19937, threshold: u64, count: usize, bits: &mut [u8]) {
+            vertical::sequence_bits(sequence, threshold, count, bits);
+        }
+
+        $(#[target_feature(enable = $feature)])?
         unsafe fn apply<I: Lanes<T>, T: Element>(
             source: &mut Source,
-            kept: T,
+            effect: Effect<T>,
             start: u64,
             operands: Operands<T>,
             stream: bool,
         ) {
             // SAFETY: the caller's.
-            unsafe { generic::apply::<$isa, $groups, I, T>(source, kept, start, operands, stream) }
+            unsafe { generic::apply::<$isa, $groups, I, T>(source, effect, start, operands, stream) }
         }
 
         Kernel {
             name: $name,
-            draw_bits,
+            drawers: Drawers { philox: philox_bits, jax: jax_bits },
+            sequence_bits,
             f32: Apply(apply::<$isa, f32>),
             f64: Apply(apply::<$isa, f64>),
             f16: Apply(apply::<$f16, f16>),
@@ -144,18 +173,23 @@ pub fn kernel_name() -> &'static str {
 }
 
 /// Fills `bits` with the keep bits of `8 * bits.len()` elements from `start` on. Indices wrap around at 2^64.
-pub(crate) fn fill_bits(mask: Mask, start: u64, bits: &mut [u8]) {
+pub(crate) fn fill_bits(mask: &Mask, start: u64, bits: &mut [u8]) {
     KERNEL.fill_bits(mask, start, bits);
 }
 
+/// Fills `bits` with the keep bits of the next `count` elements in a sequence: see [`vertical::sequence_bits`].
+pub(crate) fn fill_bits_in_sequence(sequence: &mut Mt19937, threshold: u64, count: usize, bits: &mut [u8]) {
+    KERNEL.fill_bits_in_sequence(sequence, threshold, count, bits);
+}
+
 /// Applies `noise`, from its element `start` on.
-pub(crate) fn apply<T: Element>(noise: Noise<T>, start: u64, operands: Operands<T>) {
+pub(crate) fn apply<T: Element>(noise: &Noise<T>, start: u64, operands: Operands<T>) {
     let stream = operands.count() * size_of::<T>() >= STREAM;
     threads::apply(*KERNEL, noise, start, operands, stream);
 }
 
 /// The noisy `x`, in memory of its own.
-pub(crate) fn apply_to_vec<T: Element>(noise: Noise<T>, start: u64, x: &[T]) -> Vec<T> {
+pub(crate) fn apply_to_vec<T: Element>(noise: &Noise<T>, start: u64, x: &[T]) -> Vec<T> {
     let mut y = Vec::with_capacity(x.len());
     apply(noise, start, Operands::uninit(x, &mut y.spare_capacity_mut()[..x.len()]));
     // SAFETY: the kernel has written to all elements of the operands.
@@ -167,13 +201,18 @@ pub(crate) fn apply_to_vec<T: Element>(noise: Noise<T>, start: u64, x: &[T]) -> 
 const STREAM: usize = 8 << 20;
 
 impl Kernel {
-    fn source(&self, mask: Mask) -> Source {
+    fn source<'a>(&self, mask: &'a Mask, share: u64) -> Source<'a> {
         // SAFETY: the CPU has the instructions of every kernel listed.
-        unsafe { Source::new(self.draw_bits, mask) }
+        unsafe { Source::new(self.drawers, mask, share) }
     }
 
-    fn fill_bits(&self, mask: Mask, start: u64, bits: &mut [u8]) {
-        let mut source = self.source(mask);
+    fn fill_bits_in_sequence(&self, sequence: &mut Mt19937, threshold: u64, count: usize, bits: &mut [u8]) {
+        // SAFETY: as above.
+        unsafe { (self.sequence_bits)(sequence, threshold, count, bits) }
+    }
+
+    fn fill_bits(&self, mask: &Mask, start: u64, bits: &mut [u8]) {
+        let mut source = self.source(mask, 1);
         let mut drawn: Bits = [0; _];
         let mut start = start;
         for bits in bits.chunks_mut(CHUNK / 8) {
@@ -183,8 +222,9 @@ impl Kernel {
         }
     }
 
-    fn apply<T: Element>(&self, noise: Noise<T>, start: u64, operands: Operands<T>, stream: bool) {
+    fn apply<T: Element>(&self, noise: &Noise<T>, start: u64, operands: Operands<T>, stream: bool) {
+        let mut source = self.source(noise.mask, noise.share);
         // SAFETY: the CPU has the instructions of every kernel listed.
-        unsafe { (T::kernel(self).0)(&mut self.source(noise.mask), noise.kept, start, operands, stream) }
+        unsafe { (T::kernel(self).0)(&mut source, noise.effect, start, operands, stream) }
     }
 }

@@ -181,6 +181,12 @@ impl Lanes<f32> for Neon {
 
     #[inline]
     #[target_feature(enable = "neon")]
+    unsafe fn div(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        vdivq_f32(a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
     unsafe fn add(a: float32x4_t, b: float32x4_t) -> float32x4_t {
         vaddq_f32(a, b)
     }
@@ -222,6 +228,12 @@ impl Lanes<f64> for Neon {
     #[target_feature(enable = "neon")]
     unsafe fn mul(a: float64x2_t, b: float64x2_t) -> float64x2_t {
         vmulq_f64(a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn div(a: float64x2_t, b: float64x2_t) -> float64x2_t {
+        vdivq_f64(a, b)
     }
 
     #[inline]
@@ -307,6 +319,12 @@ macro_rules! sixteens {
             #[target_feature(enable = "neon")]
             unsafe fn mul(a: uint16x8_t, b: uint16x8_t) -> uint16x8_t {
                 $by!(a, b, vmulq_f32)
+            }
+
+            #[inline]
+            #[target_feature(enable = "neon")]
+            unsafe fn div(a: uint16x8_t, b: uint16x8_t) -> uint16x8_t {
+                $by!(a, b, vdivq_f32)
             }
 
             #[inline]

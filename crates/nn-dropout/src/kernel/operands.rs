@@ -77,7 +77,7 @@ impl<'a, T: Copy> Operands<'a, T> {
     }
 
     /// How many elements are written.
-    pub(super) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.count
     }
 

@@ -1,7 +1,7 @@
 //! For every CPU: plain arithmetic, one element at a time, on which the compiler may do what it can.
 
 use std::array::from_fn;
-use std::ops::{Add, Mul};
+use std::ops::{Add, Div, Mul};
 
 use super::generic::{Isa, Lanes};
 
@@ -88,7 +88,7 @@ fn pack(flags: [bool; 8 * BLOCKS]) -> u64 {
     flags.iter().rev().fold(0, |bits, &flag| bits << 1 | u64::from(flag))
 }
 
-impl<T: Copy + Mul<Output = T> + Add<Output = T>> Lanes<T> for Portable {
+impl<T: Copy + Mul<Output = T> + Div<Output = T> + Add<Output = T>> Lanes<T> for Portable {
     const COUNT: usize = 1;
     type Register = T;
 
@@ -117,6 +117,11 @@ impl<T: Copy + Mul<Output = T> + Add<Output = T>> Lanes<T> for Portable {
     #[inline(always)]
     unsafe fn mul(a: T, b: T) -> T {
         a * b
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: T, b: T) -> T {
+        a / b
     }
 
     #[inline(always)]

@@ -167,6 +167,12 @@ impl Lanes<f32> for Simd128 {
 
     #[inline]
     #[target_feature(enable = "simd128")]
+    unsafe fn div(a: v128, b: v128) -> v128 {
+        f32x4_div(a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "simd128")]
     unsafe fn add(a: v128, b: v128) -> v128 {
         f32x4_add(a, b)
     }
@@ -208,6 +214,12 @@ impl Lanes<f64> for Simd128 {
     #[target_feature(enable = "simd128")]
     unsafe fn mul(a: v128, b: v128) -> v128 {
         f64x2_mul(a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    unsafe fn div(a: v128, b: v128) -> v128 {
+        f64x2_div(a, b)
     }
 
     #[inline]
@@ -272,6 +284,12 @@ impl Lanes<bf16> for Simd128 {
     #[target_feature(enable = "simd128")]
     unsafe fn mul(a: v128, b: v128) -> v128 {
         bf16_by_parity!(a, b, f32x4_mul)
+    }
+
+    #[inline]
+    #[target_feature(enable = "simd128")]
+    unsafe fn div(a: v128, b: v128) -> v128 {
+        bf16_by_parity!(a, b, f32x4_div)
     }
 
     #[inline]

@@ -3,18 +3,26 @@
 use std::fmt::Debug;
 
 use super::*;
-use crate::Probability;
+use crate::mask::{Kind, PhiloxMask, StoredMask};
+use crate::{JaxKey, Probability};
 
 fn mask(p: f64) -> Mask {
     Mask::new(0x0123_4567_89AB_CDEF, 3, 9, Probability::new(p).unwrap())
 }
 
+fn philox(mask: &Mask) -> PhiloxMask {
+    match mask.0 {
+        Kind::Philox(mask) => mask,
+        _ => panic!("another mask"),
+    }
+}
+
 /// The keep bits from `start` on, one element at a time.
-fn kept(mask: Mask, start: u64, count: usize) -> Vec<bool> {
+fn kept(mask: &Mask, start: u64, count: usize) -> Vec<bool> {
     (0..count as u64).map(|i| mask.keeps(start.wrapping_add(i))).collect()
 }
 
-fn check_bits(kernel: &Kernel, mask: Mask, start: u64, expected: &[bool]) {
+fn check_bits(kernel: &Kernel, mask: &Mask, start: u64, expected: &[bool]) {
     let mut bits = vec![0xAA; expected.len() / 8];
     kernel.fill_bits(mask, start, &mut bits);
     for (i, &expected) in expected[..8 * bits.len()].iter().enumerate() {
@@ -26,10 +34,10 @@ fn check_bits(kernel: &Kernel, mask: Mask, start: u64, expected: &[bool]) {
 fn bits_are_the_specification_s_at_every_start_and_length() {
     for kernel in KERNELS.iter() {
         for p in [0.3, 0.5] {
-            let expected = kept(mask(p), 0, 4000);
+            let expected = kept(&mask(p), 0, 4000);
             for start in 0..70 {
                 for bytes in (0..140).chain([191, 192, 193, 400]) {
-                    check_bits(kernel, mask(p), start as u64, &expected[start..][..8 * bytes]);
+                    check_bits(kernel, &mask(p), start as u64, &expected[start..][..8 * bytes]);
                 }
             }
         }
@@ -40,15 +48,15 @@ fn bits_are_the_specification_s_at_every_start_and_length() {
 fn bits_are_the_specification_s_at_the_limits() {
     // Where the upper half of the block's number changes, and where indices wrap around.
     for start in [(1 << 35) - 5000, (1 << 35) - 77, 1 << 35, (5 << 35) - 3, 0_u64.wrapping_sub(5000), u64::MAX - 99] {
-        let expected = kept(mask(0.3), start, 10_000);
+        let expected = kept(&mask(0.3), start, 10_000);
         for kernel in KERNELS.iter() {
-            check_bits(kernel, mask(0.3), start, &expected);
+            check_bits(kernel, &mask(0.3), start, &expected);
         }
     }
     for p in [0.0, 1e-16, 2f64.powi(-16), 1.0 - 2f64.powi(-16), 1.0 - 2f64.powi(-48), 1.0] {
-        let expected = kept(mask(p), 13, 3000);
+        let expected = kept(&mask(p), 13, 3000);
         for kernel in KERNELS.iter() {
-            check_bits(kernel, mask(p), 13, &expected);
+            check_bits(kernel, &mask(p), 13, &expected);
         }
     }
 }
@@ -58,19 +66,24 @@ fn bits_are_the_specification_s_at_the_limits() {
 fn ties_are_decided_as_specified() {
     for p in [0.1, 1.0 / 3.0, 0.5 + 2f64.powi(-17)] {
         let mask = mask(p);
-        let (high, _) = mask.threshold();
-        let ties: Vec<u64> = (0..1 << 20).filter(|&i| u32::from(mask.sixteen(i)) == high).collect();
+        let (high, _) = philox(&mask).threshold();
+        let ties: Vec<u64> = (0..1 << 20).filter(|&i| u32::from(philox(&mask).sixteen(i)) == high).collect();
         assert!(ties.len() > 4, "{ties:?}");
         for &tie in &ties {
             for before in (0..70).chain([255, 256, 257, 511, 700]) {
                 let start = tie.saturating_sub(before);
-                let expected = kept(mask, start, 1024);
+                let expected = kept(&mask, start, 1024);
                 for kernel in KERNELS.iter() {
-                    check_bits(kernel, mask, start, &expected);
+                    check_bits(kernel, &mask, start, &expected);
                 }
             }
         }
     }
+}
+
+/// Kept elements times `kept`, the others times 0.
+fn scale<T>(mask: &Mask, kept: T) -> Noise<'_, T> {
+    Noise { mask, share: 1, effect: Effect::Scale(kept) }
 }
 
 /// All that can be done with a draw, by `y = residual + (x + bias) * noise` in `T`, one element at a time.
@@ -85,7 +98,7 @@ struct Reference<T> {
 impl<T: Element + PartialEq> Reference<T> {
     fn new(start: u64, count: usize, columns: usize, kept_scale: T) -> Self {
         let numbers = |step: usize| (0..count).map(|i| T::narrow(((i * step) % 509) as f64 / 37.0 - 6.5)).collect();
-        let noise = kept(mask(0.3), start, count).into_iter().map(|kept| if kept { kept_scale } else { T::default() });
+        let noise = kept(&mask(0.3), start, count).into_iter().map(|kept| if kept { kept_scale } else { T::default() });
         let (x, residual): (Vec<T>, Vec<T>) = (numbers(7), numbers(11));
         Self { start, bias: residual[..columns].to_vec(), noise: noise.collect(), x, residual }
     }
@@ -95,9 +108,8 @@ impl<T: Element + PartialEq> Reference<T> {
         let part = first..first + count;
         let (x, residual, noise) = (&self.x[part.clone()], &self.residual[part.clone()], &self.noise[part]);
         let apply = |operands: Operands<T>| {
-            let kept =
-                Noise { mask: mask(0.3), kept: self.noise.iter().copied().find(|&n| n != T::default()).unwrap() };
-            kernel.apply(kept, self.start + first as u64, operands, stream);
+            let kept = self.noise.iter().copied().find(|&n| n != T::default()).unwrap();
+            kernel.apply(&scale(&mask(0.3), kept), self.start + first as u64, operands, stream);
         };
         let compare = |form: &str, memory: &[T], expected: &dyn Fn(usize) -> T| {
             let y = &memory[offset..offset + count];
@@ -187,7 +199,114 @@ fn values_are_the_specification_s_for_bf16() {
     check_type(bf16::from_f32(1.0 / 0.7));
 }
 
-/// Products, sums and conversions of every f16 and bf16 there is, infinities, NaNs and subnormals included.
+/// The mask of PyTorch's generator, one word at a time.
+fn in_sequence(sequence: &mut Mt19937, p: f64, count: usize) -> Vec<bool> {
+    let mut next = || {
+        let number = u64::from(sequence.next_word()) << 32 | u64::from(sequence.next_word());
+        (number % (1 << 53)) as f64 * 2f64.powi(-53) < 1.0 - p
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+#[test]
+fn sequences_are_read_as_word_by_word() {
+    for kernel in KERNELS.iter() {
+        for p in [0.3, 1e-17, 0.5, 1.0 - 2f64.powi(-53)] {
+            let threshold = ((1.0 - p) * 2f64.powi(53)).ceil() as u64;
+            let (mut fast, mut plain) = (Mt19937::new(42), Mt19937::new(42));
+            for count in (0..140_usize).chain([311, 312, 313, 623, 624, 625, 1535, 1536, 1537, 5000]) {
+                // Whoever hands a state over may have read an odd number of words.
+                if count % 3 == 0 {
+                    assert_eq!(fast.next_word(), plain.next_word());
+                }
+                let mut bits = vec![0; count.div_ceil(8)];
+                kernel.fill_bits_in_sequence(&mut fast, threshold, count, &mut bits);
+                let expected = in_sequence(&mut plain, p, count);
+                for (i, &expected) in expected.iter().enumerate() {
+                    assert_eq!(bits[i / 8] >> (i % 8) & 1 == 1, expected, "{}: {i} of {count}, p = {p}", kernel.name);
+                }
+                assert_eq!(fast, plain);
+            }
+        }
+    }
+}
+
+#[test]
+fn jax_s_and_stored_bits_are_the_specification_s() {
+    let p = Probability::new(0.3).unwrap();
+    let stored = |count: usize| {
+        let bits = (0..count.div_ceil(8)).map(|i| (i * i % 251) as u8).collect();
+        Mask(Kind::Stored(StoredMask::new(bits, count as u64, p)))
+    };
+    let jax = |p| Mask::jax(JaxKey::from_data([3, u32::MAX]), Probability::new(p).unwrap());
+    for mask in [jax(0.3), jax(0.0), jax(1e-10), jax(1.0), stored(4000), stored(1001), stored(0)] {
+        let expected = kept(&mask, 0, 5000);
+        for kernel in KERNELS.iter() {
+            for start in 0..70 {
+                for bytes in (0..140).step_by(3).chain([191, 192, 193, 400]) {
+                    check_bits(kernel, &mask, start as u64, &expected[start..][..8 * bytes]);
+                }
+            }
+        }
+    }
+    for (mask, start) in [(jax(0.3), (1 << 32) - 300), (jax(0.3), u64::MAX - 99), (stored(500), 1 << 32)] {
+        let expected = kept(&mask, start, 1000);
+        for kernel in KERNELS.iter() {
+            check_bits(kernel, &mask, start, &expected);
+        }
+    }
+}
+
+/// All sources of bits, shared by some elements or not, with all that can happen to an element.
+fn check_effects<T: Element + PartialEq>() {
+    let number = |i: usize| T::narrow((i * 7 % 509) as f64 / 37.0 - 6.5);
+    let (x, residual): (Vec<T>, Vec<T>) = (0..3000).map(|i| (number(i), number(i + 5))).unzip();
+    let p = Probability::new(0.3).unwrap();
+    let stored = StoredMask::new((0..1000).map(|i| (i * i % 251) as u8).collect(), 8000, p);
+    let [scale, shift, other] = [1.0 / 0.7, 0.3, -0.8].map(T::narrow);
+    let effects = [Effect::Scale(scale), Effect::ScaleAndShift(scale, [shift, other]), Effect::Divide(T::narrow(0.7))];
+    for mask in [mask(0.3), Mask::jax(JaxKey::new(7), p), Mask(Kind::Stored(stored))] {
+        let bits = kept(&mask, 0, 6000);
+        for (effect, share) in
+            effects.iter().flat_map(|&e| [1, 2, 3, 7, 56, 57, 100, 1024, 4999].map(|share| (e, share)))
+        {
+            for (start, count) in [(0, 0), (0, 1), (1, 31), (5, 64), (13, 1023), (1020, 1024), (8, 1025), (2999, 3000)]
+            {
+                let noisy = |i: usize| match (effect, bits[(start + i) / share]) {
+                    (Effect::Scale(scale), true) => x[i] * scale,
+                    (Effect::Scale(_), false) => x[i] * T::default(),
+                    (Effect::ScaleAndShift(scale, [kept, _]), true) => x[i] * scale + kept,
+                    (Effect::ScaleAndShift(_, [_, dropped]), false) => x[i] * T::default() + dropped,
+                    (Effect::Divide(divisor), true) => x[i] / divisor,
+                    (Effect::Divide(_), false) => T::default(),
+                };
+                let noise = &Noise { mask: &mask, share: share as u64, effect };
+                for kernel in KERNELS.iter() {
+                    for stream in [false, true] {
+                        let mut y = vec![T::default(); count];
+                        kernel.apply(noise, start as u64, Operands::new(&x[..count], &mut y), stream);
+                        let same = (0..count).all(|i| y[i] == noisy(i));
+                        assert!(same, "{}: {count} from {start}, {share} to a bit of {mask}", kernel.name);
+                        let mut y = residual[..count].to_vec();
+                        kernel.apply(noise, start as u64, Operands::new(&x[..count], &mut y).accumulate(), stream);
+                        let same = (0..count).all(|i| y[i] == residual[i] + noisy(i));
+                        assert!(same, "{}: residual, {count} from {start}, {share} to a bit", kernel.name);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn effects_are_as_one_by_one() {
+    check_effects::<f32>();
+    check_effects::<f64>();
+    check_effects::<f16>();
+    check_effects::<bf16>();
+}
+
+/// Products, sums, quotients and conversions of every f16 and bf16 there is, infinities, NaNs and subnormals included.
 fn check_roundings<T: Element + PartialEq + Debug>(
     from_bits: impl Fn(u16) -> T,
     to_bits: impl Fn(T) -> u16,
@@ -200,12 +319,19 @@ fn check_roundings<T: Element + PartialEq + Debug>(
                 let residual: Vec<T> = all.iter().copied().cycle().skip(shift).take(all.len()).collect();
                 let mut y = all.clone();
                 let operands = Operands::new(&all, &mut y).with_residual(&residual);
-                kernel.apply(Noise { mask: mask(0.3), kept }, 0, operands, false);
+                kernel.apply(&scale(&mask(0.3), kept), 0, operands, false);
                 for (i, &y) in y.iter().enumerate() {
                     let noise = if mask(0.3).keeps(i as u64) { kept } else { T::default() };
                     let expected = residual[i] + all[i] * noise;
                     let same = to_bits(y) == to_bits(expected) || is_nan(y) && is_nan(expected);
                     assert!(same, "{}: {:?} + {:?} * {noise:?} = {y:?}", kernel.name, residual[i], all[i]);
+                }
+                let (all_kept, mut y) = (mask(0.0), all.clone());
+                let divide = Noise { effect: Effect::Divide(kept), ..scale(&all_kept, kept) };
+                kernel.apply(&divide, 0, Operands::inplace(&mut y), false);
+                for (&x, &y) in all.iter().zip(&y) {
+                    let same = to_bits(y) == to_bits(x / kept) || is_nan(y) && is_nan(x / kept);
+                    assert!(same, "{}: {x:?} / {kept:?} = {y:?}", kernel.name);
                 }
             }
         }
@@ -223,7 +349,7 @@ fn infinities_nans_and_signs_propagate_as_in_a_product() {
     let x = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -1.0, -0.0, f32::MIN_POSITIVE / 8.0, f32::MAX].repeat(100);
     for kernel in KERNELS.iter() {
         let mut y = vec![0.0; x.len()];
-        kernel.apply(Noise { mask: mask(0.3), kept: 1.25 }, 0, Operands::new(&x, &mut y), false);
+        kernel.apply(&scale(&mask(0.3), 1.25), 0, Operands::new(&x, &mut y), false);
         for (i, (&x, &y)) in x.iter().zip(&y).enumerate() {
             let expected = x * if mask(0.3).keeps(i as u64) { 1.25 } else { 0.0 };
             assert!(y.to_bits() == expected.to_bits() || y.is_nan() && expected.is_nan(), "{}: {y}", kernel.name);
@@ -236,7 +362,8 @@ fn infinities_nans_and_signs_propagate_as_in_a_product() {
 fn results_do_not_depend_on_the_threads() {
     let count = 1_234_567;
     let x: Vec<f32> = (0..count).map(|i| i as f32).collect();
-    let noise = Noise { mask: mask(0.3), kept: 1.25 };
+    let mask = mask(0.3);
+    let noise = &scale(&mask, 1.25);
     let mut expected = vec![0.0; count];
     KERNEL.apply(noise, 5, Operands::new(&x, &mut expected), false);
     for threads in [1, 2, 3, 7] {

@@ -5,7 +5,7 @@ use crate::Element;
 
 /// Applies `noise` on as many threads as there are for it. What comes out does not depend on how many.
 #[cfg(feature = "rayon")]
-pub(super) fn apply<T: Element>(kernel: &Kernel, noise: Noise<T>, start: u64, operands: Operands<T>, stream: bool) {
+pub(super) fn apply<T: Element>(kernel: &Kernel, noise: &Noise<T>, start: u64, operands: Operands<T>, stream: bool) {
     // Asking for the number of threads starts them.
     if operands.count() < 2 * MIN_SHARE || rayon::current_num_threads() == 1 {
         return kernel.apply(noise, start, operands, stream);
@@ -27,7 +27,7 @@ fn share_out<T: Element>(operands: Operands<T>, start: u64, share: usize, apply:
 }
 
 #[cfg(not(feature = "rayon"))]
-pub(super) fn apply<T: Element>(kernel: &Kernel, noise: Noise<T>, start: u64, operands: Operands<T>, stream: bool) {
+pub(super) fn apply<T: Element>(kernel: &Kernel, noise: &Noise<T>, start: u64, operands: Operands<T>, stream: bool) {
     kernel.apply(noise, start, operands, stream);
 }
 
