@@ -39,16 +39,12 @@ impl TorchState {
     ///
     /// An element takes two words; the lower 53 bits of the two are a number in [0, 1), and have to be below 1 - p.
     pub fn next_mask(&mut self, p: Probability, count: u64) -> StoredMask {
-        let keep = 1.0 - p.get();
-        let bytes = count.div_ceil(8) as usize;
-        let bits = if keep > 0.0 && keep < 1.0 {
-            let mut bits = vec![0; bytes];
-            let threshold = (keep * 2f64.powi(53)).ceil() as u64;
+        let (all, none) = (p.get() == 0.0, p.get() == 1.0);
+        let mut bits = vec![if all { 0xFF } else { 0 }; count.div_ceil(8) as usize];
+        if !all && !none {
+            let threshold = ((1.0 - p.get()) * 2f64.powi(53)).ceil() as u64;
             kernel::fill_bits_in_sequence(&mut self.sequence, threshold, count as usize, &mut bits);
-            bits
-        } else {
-            vec![if keep > 0.0 { 0xFF } else { 0 }; bytes]
-        };
+        }
         StoredMask::new(bits, count, p)
     }
 
