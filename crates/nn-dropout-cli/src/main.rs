@@ -1,11 +1,14 @@
 //! The program `nn-dropout`.
 
+mod apply;
 mod data;
+mod files;
 mod interrupt;
 mod mlp;
 mod report;
 mod run;
 mod settings;
+mod tensors;
 mod train;
 
 use std::process::ExitCode;
@@ -13,11 +16,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-/// Dropout for Rust: train a network and see what dropout does for it.
+/// Dropout for Rust: see what it does for a network, and apply it to your own tensors.
 #[derive(Parser)]
 #[command(name = "nn-dropout", version, arg_required_else_help = true)]
 enum Command {
     Train(settings::TrainArgs),
+    Apply(apply::ApplyArgs),
 }
 
 /// The exit status of a program that was given what it cannot work with.
@@ -26,7 +30,7 @@ const REFUSED: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let Command::Train(args) = match Command::try_parse() {
+    let command = match Command::try_parse() {
         Ok(command) => command,
         Err(error) if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             eprintln!("{}", one_line(&error));
@@ -34,7 +38,11 @@ fn main() -> ExitCode {
         }
         Err(help) => help.exit(),
     };
-    match train::train(&args) {
+    let ended = match command {
+        Command::Train(args) => train::train(&args),
+        Command::Apply(args) => apply::apply(&args).map(|()| train::Ended::Finished),
+    };
+    match ended {
         Ok(train::Ended::Finished) => ExitCode::SUCCESS,
         Ok(train::Ended::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => {

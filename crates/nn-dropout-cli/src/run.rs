@@ -1,14 +1,14 @@
 //! The folder of a run: what is in it, and how it gets there whole.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::module::Module;
 use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore};
-use tempfile::NamedTempFile;
 
+use crate::files::{cannot_write, write};
 use crate::settings::{Output, Settings};
 use crate::train::Metrics;
 
@@ -109,21 +109,4 @@ fn remove(path: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Writes a file under another name, then renames it.
-fn write(path: &Path, contents: &[u8]) -> Result<()> {
-    let folder = path.parent().expect("a file lies in a folder");
-    let attempt = || {
-        let mut file = NamedTempFile::new_in(folder)?;
-        file.write_all(contents)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok::<_, std::io::Error>(())
-    };
-    attempt().with_context(|| cannot_write(path))
-}
-
-fn cannot_write(path: &Path) -> String {
-    format!("cannot write {}", path.display())
 }

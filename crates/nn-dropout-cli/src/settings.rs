@@ -44,7 +44,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "SHARE")]
     train_fraction: Option<TrainFraction>,
     /// Determines the split, the initial weights, the order of the batches and the masks [default: 42]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     seed: Option<u64>,
     /// A TOML file with any of these options
     #[arg(long, value_name = "FILE.toml")]
@@ -149,7 +149,14 @@ fn count(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| format!("expected a whole number of at least 1, but got {text}"))
 }
 
-fn probability(text: &str) -> Result<Probability, String> {
+/// A number without a sign of so many bits.
+pub fn whole<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
+    let number = text.parse().ok().and_then(|number: u64| T::try_from(number).ok());
+    let bits = 8 * size_of::<T>();
+    number.ok_or_else(|| format!("expected a whole number from 0 to 2^{bits} - 1, but got {text}"))
+}
+
+pub fn probability(text: &str) -> Result<Probability, String> {
     let number: f64 = text.parse().map_err(|_| format!("expected a number between 0 and 1, but got {text}"))?;
     Probability::new(number).map_err(|error| error.to_string())
 }

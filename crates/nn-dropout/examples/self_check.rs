@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use nn_dropout::{Draw, Element, Mask, Probability, bf16, f16};
+use nn_dropout::{Draw, Dropout, Element, Generator, JaxKey, Mask, Probability, bf16, f16};
 
 fn main() {
     for p in [0.1, 0.5, 0.9] {
@@ -15,6 +15,8 @@ fn main() {
         values(&mask, f16::from_f32(single), f16::from_f32);
         values(&mask, bf16::from_f32(single), bf16::from_f32);
     }
+    bits(&Mask::jax(JaxKey::new(42), Probability::new(0.3).expect("between 0 and 1")));
+    sequence();
     println!("{}: all bits and values are as specified", nn_dropout::kernel_name());
 }
 
@@ -27,6 +29,16 @@ fn bits(mask: &Mask) {
             assert_eq!(bits[i / 8] >> (i % 8) & 1 == 1, kept, "{mask}: {i} from {start}");
         }
     }
+}
+
+/// PyTorch's masks: a long one is several short ones one after the other, and starts as PyTorch's own does.
+fn sequence() {
+    let dropout = |seed| Dropout::with_generator(0.5, &Generator::torch(seed)).expect("between 0 and 1");
+    let (whole, parts) = (dropout(123), dropout(123));
+    let whole = whole.forward(vec![1f32; 3000]);
+    let parts: Vec<f32> = (0..24).flat_map(|_| parts.forward([1f32; 125])).collect();
+    assert_eq!(whole, parts);
+    assert_eq!(whole[..12], [2.0, 2.0, 0.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 2.0]);
 }
 
 fn values<T: Element + PartialEq + Debug>(mask: &Mask, kept: T, convert: impl Fn(f32) -> T) {

@@ -31,7 +31,7 @@ pub trait Input: Sized {
     fn count(&self) -> usize;
 
     /// The size of each dimension.
-    fn shape(&self) -> Vec<usize> {
+    fn dimensions(&self) -> Vec<usize> {
         vec![self.count()]
     }
 

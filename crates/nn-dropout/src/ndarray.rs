@@ -12,8 +12,8 @@ impl<'a, T: Element, S: Data<Elem = T>, D: Dimension> Input for &'a ArrayBase<S,
         self.len()
     }
 
-    fn shape(&self) -> Vec<usize> {
-        ArrayBase::shape(self).to_vec()
+    fn dimensions(&self) -> Vec<usize> {
+        self.shape().to_vec()
     }
 
     fn identity(self) -> Self::Output {
@@ -35,8 +35,8 @@ impl<T: Element, S: DataMut<Elem = T>, D: Dimension> Input for &mut ArrayBase<S,
         self.len()
     }
 
-    fn shape(&self) -> Vec<usize> {
-        ArrayBase::shape(self).to_vec()
+    fn dimensions(&self) -> Vec<usize> {
+        self.shape().to_vec()
     }
 
     fn identity(self) -> Self {
@@ -57,8 +57,8 @@ impl<T: Element, D: Dimension> Input for Array<T, D> {
         self.len()
     }
 
-    fn shape(&self) -> Vec<usize> {
-        ArrayBase::shape(self).to_vec()
+    fn dimensions(&self) -> Vec<usize> {
+        self.shape().to_vec()
     }
 
     fn identity(self) -> Self {
@@ -81,6 +81,9 @@ fn memory_order<S: Data, D: Dimension>(array: &ArrayBase<S, D>) -> Vec<usize> {
     axes
 }
 
+/// How many elements that are not neighbours in memory are taken at once.
+const BUFFER: usize = 4096;
+
 /// Applies `draw` to the elements in row-major order, or with the axes in `order` where the draw follows memory.
 fn apply_in_order<T: Element, D: Dimension>(draw: &Draw, order: &[usize], array: ArrayViewMut<T, D>) {
     let mut array = array.into_dyn();
@@ -90,8 +93,7 @@ fn apply_in_order<T: Element, D: Dimension>(draw: &Draw, order: &[usize], array:
     if let Some(elements) = array.as_slice_mut() {
         return draw.forward_inplace(elements).unwrap_or_else(too_short);
     }
-    // Elements that are not neighbours take turns in a buffer whose elements are.
-    const BUFFER: usize = 4096;
+    // They take turns in a buffer whose elements are neighbours.
     let mut places = Vec::with_capacity(BUFFER);
     let mut buffer = Vec::with_capacity(BUFFER);
     let mut elements = array.iter_mut();

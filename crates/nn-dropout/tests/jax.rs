@@ -1,4 +1,4 @@
-//! JAX's keys and masks against what JAX itself gave: see fixtures/make_jax.py.
+//! JAX's keys and masks against what JAX itself gave: see `fixtures/make_jax.py`.
 
 mod common;
 

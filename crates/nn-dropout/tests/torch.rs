@@ -1,4 +1,4 @@
-//! The masks of PyTorch, bit for bit, against what PyTorch itself gave: see fixtures/make_torch.py.
+//! The masks of PyTorch, bit for bit, against what PyTorch itself gave: see `fixtures/make_torch.py`.
 
 mod common;
 
@@ -10,34 +10,28 @@ use nn_dropout::{
 };
 use serde::Deserialize;
 
-/// Any layer, chosen by its name.
-struct Layer {
-    draw: Box<dyn Fn(&[usize]) -> Result<Option<Draw>, ShapeError>>,
-}
+/// What gives the noise of a layer's next call, for a tensor of a shape.
+type DrawFor = dyn Fn(&[usize]) -> Result<Option<Draw>, ShapeError>;
 
-impl Layer {
-    /// Applies it to an array; hands out the draw too.
-    fn new(name: &str, p: f64, training: bool, generator: &Generator) -> Self {
-        macro_rules! layer {
-            ($layer:ident, $draw:expr) => {{
-                let mut layer = $layer::with_generator(p, generator).unwrap();
-                if !training {
-                    layer.eval();
-                }
-                Self { draw: Box::new(move |shape| $draw(&layer, shape)) }
-            }};
-        }
-        match name {
-            "Dropout" => layer!(Dropout, |l: &Dropout, shape: &[usize]| Ok(l.draw(shape.iter().product()))),
-            "AlphaDropout" => {
-                layer!(AlphaDropout, |l: &AlphaDropout, shape: &[usize]| Ok(l.draw(shape.iter().product())))
+fn layer(name: &str, p: f64, training: bool, generator: &Generator) -> Box<DrawFor> {
+    macro_rules! layer {
+        ($layer:ident, $draw:expr) => {{
+            let mut layer = $layer::with_generator(p, generator).unwrap();
+            if !training {
+                layer.eval();
             }
-            "Dropout1d" => layer!(Dropout1d, Dropout1d::draw),
-            "Dropout2d" => layer!(Dropout2d, Dropout2d::draw),
-            "Dropout3d" => layer!(Dropout3d, Dropout3d::draw),
-            "FeatureAlphaDropout" => layer!(FeatureAlphaDropout, FeatureAlphaDropout::draw),
-            other => panic!("no layer {other}"),
-        }
+            Box::new(move |shape: &[usize]| $draw(&layer, shape))
+        }};
+    }
+    let count = |shape: &[usize]| shape.iter().product();
+    match name {
+        "Dropout" => layer!(Dropout, |layer: &Dropout, shape| Ok(layer.draw(count(shape)))),
+        "AlphaDropout" => layer!(AlphaDropout, |layer: &AlphaDropout, shape| Ok(layer.draw(count(shape)))),
+        "Dropout1d" => layer!(Dropout1d, Dropout1d::draw),
+        "Dropout2d" => layer!(Dropout2d, Dropout2d::draw),
+        "Dropout3d" => layer!(Dropout3d, Dropout3d::draw),
+        "FeatureAlphaDropout" => layer!(FeatureAlphaDropout, FeatureAlphaDropout::draw),
+        other => panic!("no layer {other}"),
     }
 }
 
@@ -66,18 +60,18 @@ struct LayerCase {
 
 impl LayerCase {
     fn check<T: Bits>(&self) {
-        let Self { layer, dtype, shape, axes, p, seed, .. } = self;
-        let what = format!("{layer}({p}) of {dtype} {shape:?} {axes:?} with seed {seed}");
+        let Self { layer: name, dtype, shape, axes, p, seed, .. } = self;
+        let what = format!("{name}({p}) of {dtype} {shape:?} {axes:?} with seed {seed}");
         let (x, dy, dx) = (T::read(&self.x), T::read(&self.dy), T::read(&self.dx));
         let generator = Generator::torch(*seed);
 
         // In row-major memory, by the draw alone.
         if axes.is_none() {
-            let layer = Layer::new(layer, *p, self.training, &generator);
+            let draw_for = layer(name, *p, self.training, &generator);
             let mut last = None;
             for y in &self.ys {
                 let mut data = x.clone();
-                last = (layer.draw)(shape).unwrap();
+                last = draw_for(shape).unwrap();
                 if let Some(draw) = &last {
                     draw.forward_inplace(&mut data).unwrap();
                 }
@@ -112,11 +106,10 @@ impl LayerCase {
                 for y in &self.ys {
                     let output: ArrayD<T> = $forward(&layer, array.clone());
                     assert_near(&output.iter().copied().collect::<Vec<_>>(), &T::read(y), 0, &what);
-                    let _: ArrayD<T> = output;
                 }
             }};
         }
-        match layer.as_str() {
+        match name.as_str() {
             "Dropout" => forward!(Dropout, Dropout::forward),
             "AlphaDropout" => forward!(AlphaDropout, AlphaDropout::forward),
             "Dropout1d" => forward!(Dropout1d, |l: &Dropout1d, x| l.forward(x).unwrap()),
@@ -154,11 +147,11 @@ struct ShapeCase {
 
 #[test]
 fn shapes_are_taken_and_refused_as_pytorch_does() {
-    for ShapeCase { layer, shape, p, training, error, position: after } in lines("torch.jsonl", "shape") {
+    for ShapeCase { layer: name, shape, p, training, error, position: after } in lines("torch.jsonl", "shape") {
         let generator = Generator::torch(0);
-        let got = (Layer::new(&layer, p, training, &generator).draw)(&shape).err().map(|error| error.to_string());
-        assert_eq!(got, error, "{layer}({p}) of {shape:?}");
-        assert_eq!(position(&generator), after, "{layer}({p}) of {shape:?}");
+        let got = layer(&name, p, training, &generator)(&shape).err().map(|error| error.to_string());
+        assert_eq!(got, error, "{name}({p}) of {shape:?}");
+        assert_eq!(position(&generator), after, "{name}({p}) of {shape:?}");
     }
 }
 

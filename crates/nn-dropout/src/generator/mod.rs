@@ -86,6 +86,30 @@ impl Source {
     }
 }
 
+impl GeneratorState {
+    /// Of a generator of [our own masks](Generator::philox) that numbers the next layer `next_layer`, and of the layers in
+    /// `next_steps`, `(layer, step)` each, goes on with call number `step`; all other layers start with 0.
+    ///
+    /// ```
+    /// use nn_dropout::{Generator, GeneratorState, Mask, Probability};
+    ///
+    /// let generator = Generator::philox(0);
+    /// generator.set_state(GeneratorState::philox(42, 8, [(7, 1000)]));
+    /// let p = Probability::new(0.5)?;
+    /// assert_eq!(generator.next_mask(7, p, 10), Mask::new(42, 7, 1000, p));
+    /// assert_eq!(generator.next_layer(), 8);
+    /// # Ok::<(), nn_dropout::ProbabilityError>(())
+    /// ```
+    pub fn philox(seed: u64, next_layer: u32, next_steps: impl IntoIterator<Item = (u32, u32)>) -> Self {
+        Self { next_layer, source: Source::Philox { seed, steps: next_steps.into_iter().collect() } }
+    }
+
+    /// Of a generator of [JAX's masks](Generator::jax) with this key that has drawn so many.
+    pub fn jax(key: JaxKey, draws: u32) -> Self {
+        Self { next_layer: 0, source: Source::Jax { key, draws } }
+    }
+}
+
 impl Generator {
     /// A new generator of our own masks: see [`Mask::new`].
     pub fn philox(seed: u64) -> Self {

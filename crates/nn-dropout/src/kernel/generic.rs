@@ -306,8 +306,11 @@ pub(super) unsafe fn apply<D: Isa, const N: usize, I: Lanes<T>, T: Copy + Defaul
         let left = (1 << 32) - u64::from((start.wrapping_add(head as u64) / BLOCK) as u32);
         let whole = (row.saturating_sub(head) as u64).min((left - 1) * BLOCK) as usize / chunk * chunk;
         // All that is not Philox's bits and a scale goes by small chunks: bits first, then elements.
-        let fused = matches!(effect, Effect::Scale(_)) && source.rounds(0).is_some();
-        let whole = if fused { whole } else { 0 };
+        let scale = match effect {
+            Effect::Scale(kept) if source.rounds(0).is_some() => Some(kept),
+            _ => None,
+        };
+        let whole = if scale.is_some() { whole } else { 0 };
         let count = match (head, whole) {
             (0, 1..) => whole,
             (1.., 1..) => head,
@@ -317,38 +320,24 @@ pub(super) unsafe fn apply<D: Isa, const N: usize, I: Lanes<T>, T: Copy + Defaul
         (part, rest) = rest.split_at(count);
         // SAFETY: the caller's; the part lies within a row of the bias.
         unsafe {
-            let zero = I::splat(T::default());
             let unit = part.unit();
-            let in_chunks = head == 0 && whole > 0;
-            if !in_chunks {
-                source.draw(start, count, &mut bits);
-            }
-            match effect {
-                Effect::Scale(kept) => {
-                    let scale = Scale { kept: I::splat(kept), dropped: zero };
-                    if !in_chunks {
-                        apply_bits::<I, T, _>(&bits, scale, unit, count, false);
-                    } else {
-                        // A loop for each kind of operands, so that none has to ask again and again.
-                        let chunks = (&mut *source, start, unit, count, scale, &mut bits);
-                        match (unit.bias.is_some(), unit.residual.is_some(), stream) {
-                            (false, false, false) => apply_chunks::<D, N, I, T, false, false, false>(chunks),
-                            (false, false, true) => apply_chunks::<D, N, I, T, false, false, true>(chunks),
-                            (false, true, false) => apply_chunks::<D, N, I, T, false, true, false>(chunks),
-                            (false, true, true) => apply_chunks::<D, N, I, T, false, true, true>(chunks),
-                            (true, _, false) => apply_chunks::<D, N, I, T, true, true, false>(chunks),
-                            (true, _, true) => apply_chunks::<D, N, I, T, true, true, true>(chunks),
-                        }
+            match scale {
+                Some(kept) if head == 0 && whole > 0 => {
+                    let scale = Scale { kept: I::splat(kept), dropped: I::splat(T::default()) };
+                    // A loop for each kind of operands, so that none has to ask again and again.
+                    let chunks = (&mut *source, start, unit, count, scale, &mut bits);
+                    match (unit.bias.is_some(), unit.residual.is_some(), stream) {
+                        (false, false, false) => apply_chunks::<D, N, I, T, false, false, false>(chunks),
+                        (false, false, true) => apply_chunks::<D, N, I, T, false, false, true>(chunks),
+                        (false, true, false) => apply_chunks::<D, N, I, T, false, true, false>(chunks),
+                        (false, true, true) => apply_chunks::<D, N, I, T, false, true, true>(chunks),
+                        (true, _, false) => apply_chunks::<D, N, I, T, true, true, false>(chunks),
+                        (true, _, true) => apply_chunks::<D, N, I, T, true, true, true>(chunks),
                     }
                 }
-                Effect::ScaleAndShift(kept, [shift_kept, shift_dropped]) => {
-                    let scale = Scale { kept: I::splat(kept), dropped: zero };
-                    let (kept, dropped) = (I::splat(shift_kept), I::splat(shift_dropped));
-                    apply_bits::<I, T, _>(&bits, ScaleAndShift { scale, kept, dropped }, unit, count, false);
-                }
-                Effect::Divide(divisor) => {
-                    let divide = Divide { divisor: I::splat(divisor), dropped: zero };
-                    apply_bits::<I, T, _>(&bits, divide, unit, count, false);
+                _ => {
+                    source.draw(start, count, &mut bits);
+                    apply_effect::<I, T>(&bits, effect, unit, count);
                 }
             }
         }
@@ -410,6 +399,28 @@ unsafe fn apply_chunks<D, const N: usize, I, T, const BIAS: bool, const RESIDUAL
             }
             store_groups::<D, N>(kept, bits);
             apply_bits::<I, T, _>(bits, scale, all.at(i), chunk, STREAM);
+        }
+    }
+}
+
+/// Applies the bits to `count` elements, at most a chunk, whatever the effect.
+#[inline(always)]
+unsafe fn apply_effect<I: Lanes<T>, T: Copy + Default>(bits: &Bits, effect: Effect<T>, all: Unit<T>, count: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let zero = I::splat(T::default());
+        match effect {
+            Effect::Scale(kept) => {
+                apply_bits::<I, T, _>(bits, Scale { kept: I::splat(kept), dropped: zero }, all, count, false);
+            }
+            Effect::ScaleAndShift(kept, shifts) => {
+                let scale = Scale { kept: I::splat(kept), dropped: zero };
+                let [kept, dropped] = [I::splat(shifts[0]), I::splat(shifts[1])];
+                apply_bits::<I, T, _>(bits, ScaleAndShift { scale, kept, dropped }, all, count, false);
+            }
+            Effect::Divide(divisor) => {
+                apply_bits::<I, T, _>(bits, Divide { divisor: I::splat(divisor), dropped: zero }, all, count, false);
+            }
         }
     }
 }

@@ -48,6 +48,7 @@ layer! {
 }
 featurewise!(Dropout2d, images, Draw::dropout);
 
+#[expect(clippy::unnecessary_wraps, reason = "another layer refuses some shapes always")]
 pub(super) fn images(shape: &[usize]) -> Result<Option<Channels>, ShapeError> {
     Ok(Channels::batched(shape))
 }
@@ -64,6 +65,7 @@ layer! {
 }
 featurewise!(Dropout3d, volumes, Draw::dropout);
 
+#[expect(clippy::unnecessary_wraps, reason = "another layer refuses some shapes always")]
 fn volumes(shape: &[usize]) -> Result<Option<Channels>, ShapeError> {
     Ok(if shape.len() == 5 { Channels::batched(shape) } else { Channels::unbatched(shape) })
 }

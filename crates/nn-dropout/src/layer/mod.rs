@@ -167,7 +167,7 @@ macro_rules! featurewise {
             ///
             /// If the layer does not take tensors of this shape.
             pub fn forward<I: Input>(&self, input: I) -> Result<I::Output, ShapeError> {
-                Ok(match self.draw(&input.shape())? {
+                Ok(match self.draw(&input.dimensions())? {
                     Some(draw) => input.apply(&draw, self.settings.inplace),
                     None => input.identity(),
                 })

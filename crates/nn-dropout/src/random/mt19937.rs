@@ -3,6 +3,8 @@
 //! Matsumoto and Nishimura, "Mersenne Twister: a 623-dimensionally equidistributed uniform pseudo-random number generator",
 //! ACM TOMACS 1998.
 
+#![expect(clippy::inline_always, reason = "vectorised together with the loops that call them")]
+
 /// How many words the state has. All of them are made anew at once.
 pub const WORDS: usize = 624;
 
