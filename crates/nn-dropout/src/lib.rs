@@ -2,7 +2,7 @@
 //!
 //! In training mode every element is zeroed with probability *p* and the others are multiplied by
 //! `1 / (1 - p)` (inverted dropout), so that in eval mode nothing has to be done at all. Which elements
-//! are kept is a pure function of (seed, layer, step, element index): a [`Mask`] takes 24 bytes whatever
+//! are kept is a pure function of (seed, layer, step, element index): a [`Mask`] takes 40 bytes whatever
 //! the size of the tensor, can be asked about any element on any thread, shard or device in any order,
 //! and is computed again in backward instead of being stored.
 //!
@@ -24,14 +24,17 @@
 //! - [`Probability`]: p, checked once.
 //! - [`Mask`]: which elements are kept. Its definition is a promise and will not change.
 //! - [`Draw`]: a layer's noise for one forward call; `forward` and `backward` over slices.
-//! - [`Generator`]: seeds, and gives every layer its number and every training-mode call its step.
-//! - [`Dropout`]: the layer.
+//! - [`Generator`]: seeds, and gives every layer its number and every training-mode call its mask: one of ours,
+//!   [PyTorch's](Generator::torch) or [JAX's](Generator::jax).
+//! - The layers of `torch.nn`: [`Dropout`], [`Dropout1d`], [`Dropout2d`], [`Dropout3d`], [`AlphaDropout`] and
+//!   [`FeatureAlphaDropout`].
 //!
 //! # Speed
 //!
 //! Bits are drawn and applied in one pass over memory with the widest vector instructions that the CPU has: AVX-512 or AVX2
 //! on x86-64, NEON on AArch64, simd128 on WebAssembly where the program is compiled for it; see [`kernel_name`]. The bits
-//! and values are the same with all of them, and on any number of threads. Nothing is allocated.
+//! and values are the same with all of them, and on any number of threads. Nothing is allocated, but for PyTorch's masks
+//! one bit an element.
 //!
 //! # Features
 //!
