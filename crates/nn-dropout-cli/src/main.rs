@@ -1,26 +1,30 @@
 //! The program `nn-dropout`.
 
 mod apply;
-mod data;
 mod files;
+mod gpt;
 mod interrupt;
 mod mlp;
 mod report;
 mod run;
 mod settings;
 mod tensors;
-mod train;
+mod weights;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Parser;
 use clap::error::ErrorKind;
+use run::Ended;
+use settings::{Settings, TrainArgs};
 
 /// Dropout for Rust: see what it does for a network, and apply it to your own tensors.
 #[derive(Parser)]
 #[command(name = "nn-dropout", version, arg_required_else_help = true)]
 enum Command {
-    Train(settings::TrainArgs),
+    Train(TrainArgs),
+    Generate(gpt::GenerateArgs),
     Apply(apply::ApplyArgs),
 }
 
@@ -39,16 +43,25 @@ fn main() -> ExitCode {
         Err(help) => help.exit(),
     };
     let ended = match command {
-        Command::Train(args) => train::train(&args),
-        Command::Apply(args) => apply::apply(&args).map(|()| train::Ended::Finished),
+        Command::Train(args) => train(&args),
+        Command::Generate(args) => gpt::generate(&args).map(|()| Ended::Finished),
+        Command::Apply(args) => apply::apply(&args).map(|()| Ended::Finished),
     };
     match ended {
-        Ok(train::Ended::Finished) => ExitCode::SUCCESS,
-        Ok(train::Ended::Interrupted) => ExitCode::from(INTERRUPTED),
+        Ok(Ended::Finished) => ExitCode::SUCCESS,
+        Ok(Ended::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(REFUSED)
         }
+    }
+}
+
+fn train(args: &TrainArgs) -> Result<Ended> {
+    let (settings, output) = args.resolve()?;
+    match settings {
+        Settings::Mlp(settings) => mlp::train(&settings, &output),
+        Settings::Gpt(settings) => gpt::train(&settings, &output),
     }
 }
 

@@ -1,14 +1,8 @@
-//! `report.html`: one self-contained page that shows a run.
+//! What the reports have in common: self-contained pages, with curves.
 
-use std::path::Path;
-
-use anyhow::{Context, Result};
-use maud::{DOCTYPE, PreEscaped, html};
+use anyhow::Result;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use plotters::prelude::*;
-
-use crate::data::Split;
-use crate::settings::Settings;
-use crate::train::Metrics;
 
 /// Dark enough on white, light enough on black: the curves are drawn once for both.
 const TRAIN: RGBColor = RGBColor(214, 112, 32);
@@ -28,73 +22,35 @@ pre { overflow-x: auto; padding: 0.75rem; border: 1px solid #8886; border-radius
 .validation { color: rgb(46, 134, 222); }
 ";
 
-/// The page for a run that has finished at least one epoch.
-pub fn html(settings: &Settings, split: &Split, history: &[Metrics], folder: &Path) -> Result<String> {
-    let last = history.last().context("a report needs an epoch to report on")?;
-    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let gap = format!("{:.1}", 100.0 * (last.train_accuracy - last.val_accuracy));
-    let accuracy = curves("accuracy", history, |row| row.train_accuracy, |row| row.val_accuracy)?;
-    let loss = curves("cross-entropy", history, |row| row.train_loss, |row| row.val_loss)?;
-    let folder = folder.display();
-
+/// A page that needs nothing else.
+pub fn page(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Training with dropout p = " (settings.dropout) }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                h1 { "Training with dropout p = " (settings.dropout) }
-                p.lead {
-                    "After " (history.len()) " of " (settings.epochs) " epochs the network is right on "
-                    b.train { (percent(last.train_accuracy)) } " of its training rows and on "
-                    b.validation { (percent(last.val_accuracy)) } " of the validation rows: a gap of "
-                    b { (gap) } " points."
-                }
-                h2 { "Accuracy" }
-                (PreEscaped(accuracy))
-                h2 { "Loss" }
-                (PreEscaped(loss))
-                p { "All of it is measured in eval mode, where dropout does nothing: on the " b.train { "training" } " rows and on the "
-                    b.validation { "validation" } " rows, after each epoch." }
-                h2 { "What was run" }
-                table {
-                    tr { th { "data" } td { (settings.data.display()) } }
-                    @if let Some(target) = &settings.target { tr { th { "target" } td { (target) } } }
-                    tr { th { "rows" } td { (split.train.len()) " to train on, " (split.validation.len()) " for validation" } }
-                    tr { th { "features" } td { (split.train.feature_count) } }
-                    tr { th { "classes" } td { (split.train.classes.len()) } }
-                    tr { th { "hidden layers" } td { (settings.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) } }
-                    tr { th { "dropout" } td { (settings.dropout) } }
-                    tr { th { "batch size" } td { (settings.batch_size) } }
-                    tr { th { "learning rate" } td { (settings.learning_rate) ", falling linearly to 0 (AdamW)" } }
-                    tr { th { "seed" } td { (settings.seed) } }
-                    tr { th { "program" } td { "nn-dropout " (env!("CARGO_PKG_VERSION")) } }
-                }
-                h2 { "Run it again" }
-                pre { "nn-dropout train --config " (folder) "/config.toml" }
-                p { "The same settings give the same numbers, to the last digit, on any number of threads of this kind of machine." }
+                h1 { (title) }
+                (body)
             }
         }
     };
-    Ok(page.into_string())
+    page.into_string()
 }
 
-/// The training and the validation curve of one metric over the epochs, as SVG.
-fn curves(
-    metric: &str,
-    history: &[Metrics],
-    train: impl Fn(&Metrics) -> f64,
-    validation: impl Fn(&Metrics) -> f64,
-) -> Result<String> {
-    let values = || history.iter().flat_map(|row| [train(row), validation(row)]).filter(|value| value.is_finite());
+/// The training and the validation curve of one metric over epochs or steps, as SVG: `(epoch, value)` each.
+pub fn curves(time: &str, metric: &str, train: &[(usize, f64)], validation: &[(usize, f64)]) -> Result<Markup> {
+    let points = || train.iter().chain(validation).filter(|(_, value)| value.is_finite());
+    let values = || points().map(|&(_, value)| value);
     let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
     let margin = (0.05 * (high - low)).max(1e-3);
-    let epochs = 1..history.len().max(2);
+    let first = points().map(|point| point.0).min().unwrap_or(0);
+    let last = points().map(|point| point.0).max().unwrap_or(0).max(first + 1);
 
     let mut svg = String::new();
     {
@@ -105,7 +61,7 @@ fn curves(
             .margin(8)
             .x_label_area_size(36)
             .y_label_area_size(52)
-            .build_cartesian_2d(epochs, low - margin..high + margin)?;
+            .build_cartesian_2d(first..last, low - margin..high + margin)?;
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -113,15 +69,14 @@ fn curves(
             .bold_line_style(grey.mix(0.25))
             .light_line_style(TRANSPARENT)
             .label_style(text)
-            .x_desc("epoch")
+            .x_desc(time)
             .y_desc(metric)
             .draw()?;
-        let points = |value: &dyn Fn(&Metrics) -> f64| {
-            history.iter().map(|row| (row.epoch, value(row))).filter(|(_, v)| v.is_finite()).collect::<Vec<_>>()
-        };
-        chart.draw_series(LineSeries::new(points(&train), TRAIN.stroke_width(2)))?;
-        chart.draw_series(LineSeries::new(points(&validation), VALIDATION.stroke_width(2)))?;
+        let finite =
+            |points: &[(usize, f64)]| points.iter().filter(|(_, v)| v.is_finite()).copied().collect::<Vec<_>>();
+        chart.draw_series(LineSeries::new(finite(train), TRAIN.stroke_width(2)))?;
+        chart.draw_series(LineSeries::new(finite(validation), VALIDATION.stroke_width(2)))?;
         root.present()?;
     }
-    Ok(svg)
+    Ok(PreEscaped(svg))
 }

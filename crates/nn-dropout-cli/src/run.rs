@@ -5,31 +5,35 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use burn::module::Module;
-use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore};
+use serde::Serialize;
 
 use crate::files::{cannot_write, write};
-use crate::settings::{Output, Settings};
-use crate::train::Metrics;
+use crate::settings::Output;
 
-const CONFIG: &str = "config.toml";
-const METRICS: &str = "metrics.csv";
-const WEIGHTS: &str = "model.safetensors";
-const REPORT: &str = "report.html";
+pub const CONFIG: &str = "config.toml";
+pub const METRICS: &str = "metrics.csv";
+pub const WEIGHTS: &str = "model.safetensors";
+pub const REPORT: &str = "report.html";
+pub const VOCABULARY: &str = "vocabulary.txt";
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
-/// The folder of a run that is being made. Its metrics grow by a whole row at a time; every other file appears in it
-/// complete or not at all.
+/// How a run came to its end.
+pub enum Ended {
+    Finished,
+    Interrupted,
+}
+
+/// The folder of a run that is being made. Every file appears in it complete or not at all; only [`Rows`] grow.
 pub struct RunDir {
     path: PathBuf,
-    metrics: csv::Writer<File>,
 }
 
 impl RunDir {
-    /// Makes the folder, with the settings in it.
-    pub fn create(settings: &Settings, output: &Output) -> Result<Self> {
+    /// Makes the folder, with the settings in it: the one asked for, or a new one that is named after the run.
+    pub fn create(name: &str, config: &str, output: &Output) -> Result<Self> {
         let path = match &output.out {
             Some(path) => path.clone(),
-            None => unused_name(settings),
+            None => unused_name(name),
         };
         let shown = path.display();
         if let Some(present) = first_entry(&path)? {
@@ -39,54 +43,59 @@ impl RunDir {
                 present.display()
             );
             ensure!(output.force, "{shown} holds a run already; overwrite it with --force, or name another with --out");
-            for name in [REPORT, WEIGHTS, METRICS] {
+            for name in [CHECKPOINT, REPORT, WEIGHTS, METRICS, VOCABULARY] {
                 remove(&path.join(name))?;
             }
         }
         fs::create_dir_all(&path).with_context(|| format!("cannot make the folder {shown}"))?;
-        write(&path.join(CONFIG), settings.to_toml()?.as_bytes())?;
-        let metrics = path.join(METRICS);
-        let metrics = File::create(&metrics).with_context(|| cannot_write(&metrics))?;
-        Ok(Self { path, metrics: csv::Writer::from_writer(metrics) })
+        let run = Self { path };
+        run.write(CONFIG, config.as_bytes())?;
+        Ok(run)
+    }
+
+    /// A folder that a run is in already.
+    pub fn open(path: &Path) -> Result<Self> {
+        ensure!(path.join(CONFIG).exists(), "there is no run in {}", path.display());
+        Ok(Self { path: path.to_owned() })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn report(&self) -> PathBuf {
-        self.path.join(REPORT)
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
     }
 
-    /// Adds a row to the metrics.
-    pub fn add(&mut self, metrics: &Metrics) -> Result<()> {
-        self.metrics.serialize(metrics)?;
-        self.metrics.flush().with_context(|| cannot_write(&self.path.join(METRICS)))
+    pub fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
+        write(&self.file(name), contents)
     }
 
-    /// Saves the weights, named and laid out as PyTorch does.
-    pub fn save_weights<M: Module>(&self, model: &M) -> Result<()> {
-        let path = self.path.join(WEIGHTS);
-        let mut store = SafetensorsStore::from_bytes(None)
-            .clear_metadata()
-            .metadata("format", "pt")
-            .with_to_adapter(BurnToPyTorchAdapter);
-        model.save_into(&mut store).with_context(|| cannot_write(&path))?;
-        let bytes = store.get_bytes().with_context(|| cannot_write(&path))?;
-        write(&path, &bytes)
+    /// The metrics, from the first row on.
+    pub fn rows(&self) -> Result<Rows> {
+        let path = self.file(METRICS);
+        let file = File::create(&path).with_context(|| cannot_write(&path))?;
+        Ok(Rows { path, writer: csv::Writer::from_writer(file) })
     }
+}
 
-    pub fn save_report(&self, html: &str) -> Result<()> {
-        write(&self.report(), html.as_bytes())
+/// A file of metrics that grows by a whole row at a time.
+pub struct Rows {
+    path: PathBuf,
+    writer: csv::Writer<File>,
+}
+
+impl Rows {
+    pub fn add(&mut self, row: &impl Serialize) -> Result<()> {
+        self.writer.serialize(row)?;
+        self.writer.flush().with_context(|| cannot_write(&self.path))
     }
 }
 
 /// `runs/NAME`, where no other run is.
-fn unused_name(settings: &Settings) -> PathBuf {
-    let data = settings.data.file_stem().unwrap_or_default().to_string_lossy();
-    let name = format!("{data}-p{}-seed{}", settings.dropout, settings.seed);
+fn unused_name(name: &str) -> PathBuf {
     let numbered = (2..).map(|n| format!("{name}-{n}"));
-    std::iter::once(name.clone())
+    std::iter::once(name.to_owned())
         .chain(numbered)
         .map(|name| Path::new("runs").join(name))
         .find(|path| !path.exists())

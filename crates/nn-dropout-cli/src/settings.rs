@@ -6,46 +6,104 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::ValueEnum;
 use nn_dropout::Probability;
 use serde::{Deserialize, Serialize};
 
-/// Train a multi-layer perceptron with dropout after each hidden layer
+use crate::run::CONFIG;
+
+/// Train a network with dropout: a multi-layer perceptron on a table, or a GPT on a text
 ///
-/// Without options it learns to read handwritten digits. Every option except --config can also stand in the TOML file
-/// that --config names, with underscores for dashes; an option on the command line wins.
+/// Without options a perceptron learns to read handwritten digits. Every option except --config and --resume can also stand
+/// in the TOML file that --config names, with underscores for dashes; an option on the command line wins.
 #[derive(clap::Args, Clone, Default, Deserialize)]
 #[command(allow_negative_numbers = true)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub struct TrainArgs {
-    /// The table to learn from: `digits` (1,797 handwritten digits, built in), or a CSV file with a header row and
-    /// numeric features [default: digits]
-    #[arg(long, value_name = "digits|FILE.csv")]
+    /// A multi-layer perceptron with dropout after each hidden layer, or a GPT-2 style decoder [default: mlp]
+    #[arg(long)]
+    model: Option<Model>,
+    /// What to learn from. mlp: `digits` (1,797 handwritten digits, built in), or a CSV file with a header row and numeric
+    /// features [default: digits]; gpt: a text, whose characters are its tokens
+    #[arg(long, value_name = "digits|FILE.csv|FILE.txt")]
     data: Option<PathBuf>,
-    /// The column of a CSV file to predict: integers or text, one class each
-    #[arg(long, value_name = "COLUMN")]
-    target: Option<String>,
-    /// The probability that an activation is dropped [default: 0.5]
+    /// The probability that an activation is dropped [default: 0.5 for mlp, 0.2 for gpt]
     #[arg(long, value_name = "P", value_parser = probability)]
     dropout: Option<Probability>,
-    /// The sizes of the hidden layers [default: 512,512]
-    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = count)]
-    hidden: Option<Vec<NonZeroUsize>>,
-    /// How often to go through the training rows [default: 30]
-    #[arg(long, value_name = "N", value_parser = count)]
-    epochs: Option<NonZeroUsize>,
-    /// The number of rows in a training step [default: 32]
+    /// The number of rows, or of blocks of text, in a training step [default: 32 for mlp, 12 for gpt]
     #[arg(long, value_name = "N", value_parser = count)]
     batch_size: Option<NonZeroUsize>,
-    /// The step size of AdamW at the start; it falls linearly to 0 [default: 0.003]
+    /// The step size of AdamW. mlp: at the start; it falls linearly to 0 [default: 0.003]; gpt: throughout [default: 0.001]
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<LearningRate>,
-    /// The share of the rows to train on; the others are for validation [default: 0.25]
-    #[arg(long, value_name = "SHARE")]
-    train_fraction: Option<TrainFraction>,
-    /// Determines the split, the initial weights, the order of the batches and the masks [default: 42]
+    /// Determines the initial weights, the batches, the masks, and how a table is split [default: 42]
     #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     seed: Option<u64>,
+
+    /// The column of a CSV file to predict: integers or text, one class each
+    #[arg(long, value_name = "COLUMN", help_heading = MLP)]
+    target: Option<String>,
+    /// The sizes of the hidden layers [default: 512,512]
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = count, help_heading = MLP)]
+    hidden: Option<Vec<NonZeroUsize>>,
+    /// How often to go through the training rows [default: 30]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = MLP)]
+    epochs: Option<NonZeroUsize>,
+    /// The share of the rows to train on; the others are for validation [default: 0.25]
+    #[arg(long, value_name = "SHARE", help_heading = MLP)]
+    train_fraction: Option<TrainFraction>,
+
+    /// The number of different tokens [default: as many as the text has characters, or the weights have rows]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = GPT)]
+    vocab_size: Option<NonZeroUsize>,
+    /// The number of blocks of attention and perceptron [default: 4]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = GPT)]
+    n_layer: Option<NonZeroUsize>,
+    /// The number of attention heads of a block [default: 4]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = GPT)]
+    n_head: Option<NonZeroUsize>,
+    /// The number of channels of an embedding [default: 128]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = GPT)]
+    n_embd: Option<NonZeroUsize>,
+    /// The number of tokens that are looked at together [default: 64]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = GPT)]
+    block_size: Option<NonZeroUsize>,
+    /// Whether linear layers and layer norms have biases [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, hide_possible_values = true, help_heading = GPT)]
+    bias: Option<bool>,
+    /// What part of each matrix decays in a step, times the learning rate [default: 0.1]
+    #[arg(long, value_name = "SHARE", help_heading = GPT)]
+    weight_decay: Option<NotNegative>,
+    /// How slowly AdamW forgets gradients [default: 0.9]
+    #[arg(long, value_name = "SHARE", help_heading = GPT)]
+    beta1: Option<Beta>,
+    /// How slowly AdamW forgets their squares [default: 0.99]
+    #[arg(long, value_name = "SHARE", help_heading = GPT)]
+    beta2: Option<Beta>,
+    /// The norm that the gradient of all weights together is clipped to; 0 for none [default: 1]
+    #[arg(long, value_name = "NORM", help_heading = GPT)]
+    grad_clip: Option<NotNegative>,
+    /// The number of training steps [default: 2000]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = GPT)]
+    max_iters: Option<NonZeroUsize>,
+    /// After how many steps the losses are measured and a checkpoint is saved [default: 250]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = GPT)]
+    eval_interval: Option<NonZeroUsize>,
+    /// Whose masks: our own, or PyTorch's on the CPU, in PyTorch's order of calls [default: philox]
+    #[arg(long, help_heading = GPT)]
+    rng: Option<TrainRng>,
+    /// Start with these weights: a `state_dict` of nanoGPT
+    #[arg(long, value_name = "FILE.safetensors", help_heading = GPT)]
+    init: Option<PathBuf>,
+    /// Learn from these batches instead of a text: int64 tokens of shape (steps, 2, batch, block), inputs and targets
+    #[arg(long, value_name = "FILE.npy", help_heading = GPT)]
+    batches: Option<PathBuf>,
+    /// Go on with the run in the folder for the results from its last checkpoint
+    #[arg(long, help_heading = GPT)]
+    #[serde(skip)]
+    resume: bool,
+
     /// A TOML file with any of these options
     #[arg(long, value_name = "FILE.toml")]
     #[serde(skip)]
@@ -61,9 +119,64 @@ pub struct TrainArgs {
     quiet: Option<bool>,
 }
 
+const MLP: &str = "With --model mlp";
+const GPT: &str = "With --model gpt";
+
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Model {
+    #[default]
+    Mlp,
+    Gpt,
+}
+
+/// Whose masks a GPT is trained with.
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum TrainRng {
+    #[default]
+    Philox,
+    Torch,
+}
+
 /// Everything that determines what a run computes; `config.toml` in its results.
+pub enum Settings {
+    Mlp(MlpSettings),
+    Gpt(GptSettings),
+}
+
+#[derive(Clone, Deserialize, PartialEq, Serialize)]
+pub struct GptSettings {
+    pub model: Model,
+    /// A text; or else there are batches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batches: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vocab_size: Option<NonZeroUsize>,
+    pub n_layer: NonZeroUsize,
+    pub n_head: NonZeroUsize,
+    pub n_embd: NonZeroUsize,
+    pub block_size: NonZeroUsize,
+    pub bias: bool,
+    pub dropout: Probability,
+    pub batch_size: NonZeroUsize,
+    pub learning_rate: LearningRate,
+    pub weight_decay: NotNegative,
+    pub beta1: Beta,
+    pub beta2: Beta,
+    pub grad_clip: NotNegative,
+    pub max_iters: NonZeroUsize,
+    pub eval_interval: NonZeroUsize,
+    pub seed: u64,
+    pub rng: TrainRng,
+}
+
 #[derive(Clone, Serialize)]
-pub struct Settings {
+pub struct MlpSettings {
     /// `digits`, or the path of a CSV file.
     pub data: PathBuf,
     /// The target column of a CSV file.
@@ -84,36 +197,87 @@ pub struct Output {
     pub out: Option<PathBuf>,
     pub force: bool,
     pub quiet: bool,
+    /// Whether to go on with the run that is there.
+    pub resume: bool,
 }
 
 impl TrainArgs {
-    /// These options, over those of the file they name, over the defaults.
+    /// These options, over those of the file they name, over those of the run to go on with, over the defaults.
     pub fn resolve(&self) -> Result<(Settings, Output)> {
         let file = match &self.config {
             Some(path) => read(path)?,
             None => Self::default(),
         };
+        let resumed = match (self.resume, self.out.as_ref().or(file.out.as_ref())) {
+            (false, _) => Self::default(),
+            (true, Some(folder)) if folder.join(CONFIG).exists() => read(&folder.join(CONFIG))?,
+            (true, Some(folder)) => bail!("there is no run to go on with in {}", folder.display()),
+            (true, None) => bail!("--resume needs --out, the folder of the run to go on with"),
+        };
         macro_rules! given {
             ($option:ident) => {
-                self.$option.clone().or(file.$option)
+                self.$option.clone().or(file.$option.clone()).or(resumed.$option.clone())
+            };
+        }
+        macro_rules! refuse {
+            ($model:literal, $($option:ident)*) => {
+                $(if given!($option).is_some() {
+                    let option = stringify!($option).replace('_', "-");
+                    bail!("--{option} is for --model {}", $model);
+                })*
             };
         }
         let of = |n| NonZeroUsize::new(n).expect("defaults are positive");
-        let settings = Settings {
-            data: given!(data).unwrap_or_else(|| PathBuf::from("digits")),
-            target: given!(target),
-            dropout: given!(dropout).map_or_else(|| Probability::new(0.5), Ok)?,
-            hidden: given!(hidden).unwrap_or_else(|| vec![of(512), of(512)]),
-            epochs: given!(epochs).unwrap_or(of(30)),
-            batch_size: given!(batch_size).unwrap_or(of(32)),
-            learning_rate: given!(learning_rate).unwrap_or(LearningRate(3e-3)),
-            train_fraction: given!(train_fraction).unwrap_or(TrainFraction(0.25)),
-            seed: given!(seed).unwrap_or(42),
+        let model = given!(model).unwrap_or_default();
+        let settings = match model {
+            Model::Mlp => {
+                refuse!("gpt", vocab_size n_layer n_head n_embd block_size bias weight_decay beta1 beta2 grad_clip max_iters);
+                refuse!("gpt", eval_interval rng init batches);
+                ensure!(!self.resume, "--resume is for --model gpt");
+                Settings::Mlp(MlpSettings {
+                    data: given!(data).unwrap_or_else(|| PathBuf::from("digits")),
+                    target: given!(target),
+                    dropout: given!(dropout).map_or_else(|| Probability::new(0.5), Ok)?,
+                    hidden: given!(hidden).unwrap_or_else(|| vec![of(512), of(512)]),
+                    epochs: given!(epochs).unwrap_or(of(30)),
+                    batch_size: given!(batch_size).unwrap_or(of(32)),
+                    learning_rate: given!(learning_rate).unwrap_or(LearningRate(3e-3)),
+                    train_fraction: given!(train_fraction).unwrap_or(TrainFraction(0.25)),
+                    seed: given!(seed).unwrap_or(42),
+                })
+            }
+            Model::Gpt => {
+                refuse!("mlp", target hidden epochs train_fraction);
+                Settings::Gpt(GptSettings {
+                    model,
+                    data: given!(data),
+                    batches: given!(batches),
+                    init: given!(init),
+                    vocab_size: given!(vocab_size),
+                    n_layer: given!(n_layer).unwrap_or(of(4)),
+                    n_head: given!(n_head).unwrap_or(of(4)),
+                    n_embd: given!(n_embd).unwrap_or(of(128)),
+                    block_size: given!(block_size).unwrap_or(of(64)),
+                    bias: given!(bias).unwrap_or_default(),
+                    dropout: given!(dropout).map_or_else(|| Probability::new(0.2), Ok)?,
+                    batch_size: given!(batch_size).unwrap_or(of(12)),
+                    learning_rate: given!(learning_rate).unwrap_or(LearningRate(1e-3)),
+                    weight_decay: given!(weight_decay).unwrap_or(NotNegative(0.1)),
+                    beta1: given!(beta1).unwrap_or(Beta(0.9)),
+                    beta2: given!(beta2).unwrap_or(Beta(0.99)),
+                    grad_clip: given!(grad_clip).unwrap_or(NotNegative(1.0)),
+                    max_iters: given!(max_iters).unwrap_or(of(2000)),
+                    eval_interval: given!(eval_interval).unwrap_or(of(250)),
+                    seed: given!(seed).unwrap_or(42),
+                    rng: given!(rng).unwrap_or_default(),
+                })
+            }
         };
         let output = Output {
             out: given!(out),
             force: given!(force).unwrap_or_default(),
             quiet: given!(quiet).unwrap_or_default(),
+            resume: self.resume,
         };
         Ok((settings, output))
     }
@@ -138,14 +302,12 @@ fn read(path: &Path) -> Result<TrainArgs> {
     })
 }
 
-impl Settings {
-    /// As a TOML file that `--config` reads.
-    pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).context("cannot write the settings as TOML")
-    }
+/// As a TOML file that `--config` reads.
+pub fn to_toml(settings: &impl Serialize) -> Result<String> {
+    toml::to_string(settings).context("cannot write the settings as TOML")
 }
 
-fn count(text: &str) -> Result<NonZeroUsize, String> {
+pub fn count(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| format!("expected a whole number of at least 1, but got {text}"))
 }
 
@@ -165,7 +327,7 @@ pub fn probability(text: &str) -> Result<Probability, String> {
 macro_rules! checked_number {
     ($(#[$doc:meta])* $name:ident, $expected:literal, $holds:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Deserialize, Serialize)]
+        #[derive(Clone, Copy, Deserialize, PartialEq, Serialize)]
         #[serde(try_from = "f64", into = "f64")]
         pub struct $name(f64);
 
@@ -218,4 +380,16 @@ checked_number!(
     TrainFraction,
     "a number above 0 and below 1",
     |share| share > 0.0 && share < 1.0
+);
+checked_number!(
+    /// A decay, or a limit where 0 is none.
+    NotNegative,
+    "a number of at least 0",
+    |number| number >= 0.0 && number.is_finite()
+);
+checked_number!(
+    /// What part of a moving average stays in a step.
+    Beta,
+    "a number of at least 0 and below 1",
+    |share| share >= 0.0 && share < 1.0
 );

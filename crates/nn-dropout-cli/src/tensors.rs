@@ -154,6 +154,20 @@ pub fn read_npy_bytes(path: &Path) -> Result<Vec<u8>> {
     read().with_context(|| shown.to_string())
 }
 
+/// The shape and the numbers of a `.npy` file of int64, in C order.
+pub fn read_npy_i64(path: &Path) -> Result<(Vec<usize>, Vec<i64>)> {
+    let shown = path.display();
+    let file = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+    let read = || {
+        let (header, data) = npy_parts(&file)?;
+        let descr = header.dtype().descr();
+        ensure!(descr == "'<i8'" || descr == "'>i8'", "expected numbers of type int64, but got {descr}");
+        let array: ArrayD<i64> = array_from_npy(header, data)?;
+        Ok((array.shape().to_vec(), array.iter().copied().collect()))
+    };
+    read().with_context(|| shown.to_string())
+}
+
 pub fn npy_from_bytes(bytes: Vec<u8>) -> Result<Vec<u8>> {
     to_npy(&ArrayD::from_shape_vec(IxDyn(&[bytes.len()]), bytes)?)
 }

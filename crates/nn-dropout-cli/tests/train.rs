@@ -310,7 +310,7 @@ fn bad_config_files_are_refused_with_file_key_and_expectation() {
     }
     write(&folder, "bad.toml", "epochs = 3\ndrop_out = 0.5\n");
     let line = refuse(&folder, &["train", "--config", "bad.toml"]);
-    assert!(line.starts_with("error: bad.toml: unknown key `drop_out`, expected one of `data`, `target`, `dropout`"));
+    assert!(line.starts_with("error: bad.toml: unknown key `drop_out`, expected one of `model`, `data`, `dropout`"));
     write(&folder, "bad.toml", "epochs = 3\ndropout 0.5\n");
     let line = refuse(&folder, &["train", "--config", "bad.toml"]);
     assert!(line.starts_with("error: bad.toml, line 2: "), "{line}");

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::settings::{Settings, TrainFraction};
+use crate::settings::{MlpSettings, TrainFraction};
 
 /// Rows of numbers, and the class of each.
 pub struct Table {
@@ -28,7 +28,7 @@ pub struct Split {
 
 impl Table {
     /// The table that `settings` name.
-    pub fn load(settings: &Settings) -> Result<Self> {
+    pub fn load(settings: &MlpSettings) -> Result<Self> {
         let table = if settings.data == Path::new("digits") {
             ensure!(settings.target.is_none(), "--target names a column of a CSV file; the built-in digits have none");
             Self::digits()

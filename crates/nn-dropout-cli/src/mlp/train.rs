@@ -1,4 +1,4 @@
-//! `nn-dropout train`: the training loop.
+//! The training loop of a perceptron.
 
 use std::iter;
 
@@ -14,21 +14,15 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use crate::data::Table;
-use crate::interrupt;
-use crate::mlp::Mlp;
-use crate::report;
-use crate::run::RunDir;
-use crate::settings::TrainArgs;
+use super::data::Table;
+use super::model::Mlp;
+use super::report;
+use crate::run::{Ended, REPORT, RunDir, WEIGHTS};
+use crate::settings::{MlpSettings, Output, to_toml};
+use crate::{interrupt, weights};
 
 /// With gradients and AdamW's two moments, 16 GB.
 const MAX_PARAMETERS: usize = 1_000_000_000;
-
-/// How a run came to its end.
-pub enum Ended {
-    Finished,
-    Interrupted,
-}
 
 /// A row of `metrics.csv`: the model after an epoch, in eval mode.
 #[derive(Clone, Copy, Serialize)]
@@ -54,10 +48,9 @@ fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {
     rng
 }
 
-/// Runs the command. Nothing is written before all input has been checked.
-pub fn train(args: &TrainArgs) -> Result<Ended> {
-    let (settings, output) = args.resolve()?;
-    let split = Table::load(&settings)?.split(settings.train_fraction, &mut rng(settings.seed, Stream::Split))?;
+/// Nothing is written before all input has been checked.
+pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
+    let split = Table::load(settings)?.split(settings.train_fraction, &mut rng(settings.seed, Stream::Split))?;
     let sizes: Vec<usize> = iter::once(split.train.feature_count)
         .chain(settings.hidden.iter().map(|size| size.get()))
         .chain(iter::once(split.train.classes.len()))
@@ -67,13 +60,16 @@ pub fn train(args: &TrainArgs) -> Result<Ended> {
         parameters <= MAX_PARAMETERS,
         "these hidden layers make {parameters} parameters, and at most {MAX_PARAMETERS} fit"
     );
-    let mut run = RunDir::create(&settings, &output)?;
+    let data = settings.data.file_stem().unwrap_or_default().to_string_lossy();
+    let name = format!("{data}-p{}-seed{}", settings.dropout, settings.seed);
+    let run = RunDir::create(&name, &to_toml(settings)?, output)?;
+    let mut rows = run.rows()?;
     interrupt::listen()?;
 
     let device = Device::flex();
     let generator = Generator::philox(settings.seed);
-    let mut weights = rng(settings.seed, Stream::Weights);
-    let mut model = Mlp::new(&sizes, settings.dropout, &mut weights, &generator, &device.clone().autodiff());
+    let mut initial = rng(settings.seed, Stream::Weights);
+    let mut model = Mlp::new(&sizes, settings.dropout, &mut initial, &generator, &device.clone().autodiff());
     let mut optimizer = AdamWConfig::new().init();
 
     let mut order: Vec<usize> = (0..split.train.len()).collect();
@@ -102,7 +98,7 @@ pub fn train(args: &TrainArgs) -> Result<Ended> {
         let (train_loss, train_accuracy) = evaluate(&valid, &split.train, &device);
         let (val_loss, val_accuracy) = evaluate(&valid, &split.validation, &device);
         let metrics = Metrics { epoch, train_loss, train_accuracy, val_loss, val_accuracy };
-        run.add(&metrics)?;
+        rows.add(&metrics)?;
         history.push(metrics);
         progress.set_message(format!("validation accuracy {:.1} %", 100.0 * val_accuracy));
         progress.inc(1);
@@ -113,8 +109,8 @@ pub fn train(args: &TrainArgs) -> Result<Ended> {
         println!("interrupted before the first epoch ended; the settings are in {}", run.path().display());
         return Ok(Ended::Interrupted);
     };
-    run.save_weights(&model.valid())?;
-    run.save_report(&report::html(&settings, &split, &history, run.path())?)?;
+    run.write(WEIGHTS, &weights::to_bytes(&model.valid())?)?;
+    run.write(REPORT, report::html(settings, &split, &history, run.path())?.as_bytes())?;
     let ended = if history.len() < settings.epochs.get() { Ended::Interrupted } else { Ended::Finished };
     if let Ended::Interrupted = ended {
         println!("interrupted after {} of {} epochs", history.len(), settings.epochs);
@@ -122,7 +118,7 @@ pub fn train(args: &TrainArgs) -> Result<Ended> {
     println!("training accuracy    {:5.1} %", 100.0 * last.train_accuracy);
     println!("validation accuracy  {:5.1} %", 100.0 * last.val_accuracy);
     println!("gap                  {:5.1} points", 100.0 * (last.train_accuracy - last.val_accuracy));
-    println!("results in {}, curves in {}", run.path().display(), run.report().display());
+    println!("results in {}, curves in {}", run.path().display(), run.file(REPORT).display());
     Ok(ended)
 }
 

@@ -1,0 +1,142 @@
+//! All that a training run is at one moment, in one file, and the weights of models.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::optim::ModuleOptimizer;
+use burn::store::{ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore};
+use burn::tensor::Tensor;
+use nn_dropout::{Generator, GeneratorState};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+use super::model::Gpt;
+use crate::weights;
+
+/// Where a run is, but for the weights and the optimiser.
+pub struct Progress {
+    /// How many steps have been made.
+    pub step: usize,
+    /// `metrics.csv` so far.
+    pub metrics: String,
+}
+
+/// The file: the weights as nanoGPT names them, the optimiser's state as bytes, the rest as metadata.
+pub fn to_bytes(
+    model: &Gpt,
+    optimizer: &ModuleOptimizer,
+    generator: &Generator,
+    progress: &Progress,
+) -> Result<Vec<u8>> {
+    let weights = weights::to_bytes(model)?;
+    let optimizer = optimizer.into_bytes().map_err(|error| anyhow!("cannot save the optimiser: {error}"))?;
+    let mut tensors = SafeTensors::deserialize(&weights)?.tensors();
+    tensors.push((OPTIMIZER.to_owned(), TensorView::new(Dtype::U8, vec![optimizer.len()], &optimizer)?));
+    let metadata = HashMap::from([
+        (STEP.to_owned(), progress.step.to_string()),
+        (METRICS.to_owned(), progress.metrics.clone()),
+        (GENERATOR.to_owned(), serde_json::to_string(&generator.state())?),
+    ]);
+    Ok(safetensors::serialize(tensors, Some(metadata))?)
+}
+
+const OPTIMIZER: &str = "optimizer";
+const STEP: &str = "step";
+const METRICS: &str = "metrics";
+const GENERATOR: &str = "generator";
+
+/// Puts a model, an optimiser and a generator where they were when the file was saved.
+pub fn load(
+    path: &Path,
+    model: Gpt,
+    optimizer: ModuleOptimizer,
+    generator: &Generator,
+) -> Result<(Gpt, ModuleOptimizer, Progress)> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let load = || {
+        let (_, header) = SafeTensors::read_metadata(&bytes)?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let entry = |name: &str| metadata.get(name).with_context(|| format!("it has no `{name}`"));
+        let optimizer_bytes = SafeTensors::deserialize(&bytes)?.tensor(OPTIMIZER)?.data().to_vec();
+        let optimizer = optimizer.from_bytes(burn::tensor::Bytes::from_bytes_vec(optimizer_bytes));
+        let optimizer = optimizer.map_err(|error| anyhow!("the optimiser's state: {error}"))?;
+        let state: GeneratorState = serde_json::from_str(entry(GENERATOR)?)?;
+        let progress = Progress { step: entry(STEP)?.parse()?, metrics: entry(METRICS)?.clone() };
+        let model = load_weights(model, bytes.clone())?;
+        generator.set_state(state);
+        Ok((model, optimizer, progress))
+    };
+    load().map_err(|error: anyhow::Error| anyhow!("{}: no checkpoint of this run: {error:#}", path.display()))
+}
+
+/// The model with the weights of nanoGPT's `state_dict`.
+pub fn read_weights(path: &Path, model: Gpt) -> Result<Gpt> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    load_weights(model, bytes).with_context(|| path.display().to_string())
+}
+
+fn load_weights(mut model: Gpt, bytes: Vec<u8>) -> Result<Gpt> {
+    let own = weights::to_bytes(&model)?;
+    check_weights(&SafeTensors::deserialize(&own)?, &parse(&bytes)?)?;
+    let mut store = SafetensorsStore::from_bytes(Some(bytes)).with_from_adapter(PyTorchToBurnAdapter);
+    model.load_from(&mut store).map_err(|error| anyhow!("{}", error.to_string().replace('\n', " ")))?;
+    Ok(model)
+}
+
+/// Whether the tensors are those of the model, but for what nanoGPT has twice or can work out.
+fn check_weights(own: &SafeTensors, given: &SafeTensors) -> Result<()> {
+    let mut names = own.names();
+    names.sort_unstable();
+    for name in names {
+        let (own, given) = (own.tensor(name)?, given.tensor(name));
+        let given = given.map_err(|_| anyhow!("there is no tensor `{name}`"))?;
+        let [theirs, ours] = [given.shape(), own.shape()];
+        ensure!(
+            theirs == ours,
+            "tensor `{name}` has the shape {theirs:?}, and the sizes of the model make it {ours:?}"
+        );
+        ensure!(
+            given.dtype() == Dtype::F32,
+            "tensor `{name}`: expected numbers of type F32, but got {:?}",
+            given.dtype()
+        );
+    }
+    let has_place = |name: &str| {
+        own.tensor(name).is_ok() || name == OPTIMIZER || name == "lm_head.weight" || name.ends_with(".attn.bias")
+    };
+    match given.names().into_iter().filter(|name| !has_place(name)).min() {
+        Some(name) => bail!("the model has no tensor `{name}`, by its sizes and whether it has biases"),
+        None => Ok(()),
+    }
+}
+
+/// How many tokens the model has that these weights are of.
+pub fn vocab_size(path: &Path) -> Result<usize> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let rows = || {
+        let embedding = parse(&bytes)?.tensor("transformer.wte.weight").map(|tensor| tensor.shape().to_vec());
+        let shape = embedding.map_err(|_| anyhow!("there is no tensor `transformer.wte.weight`"))?;
+        shape.first().copied().context("tensor `transformer.wte.weight` has no dimension")
+    };
+    rows().with_context(|| path.display().to_string())
+}
+
+fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>> {
+    SafeTensors::deserialize(bytes).map_err(|error| anyhow!("no .safetensors file: {error}"))
+}
+
+/// Numbers the parameters in their order: an optimiser's state names them by number, and those that Burn gives are random.
+pub fn number_parameters(model: Gpt) -> Gpt {
+    struct Number(u64);
+    impl ModuleMapper for Number {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let (_, value, mapper) = param.consume();
+            self.0 += 1;
+            Param::from_mapped_value(ParamId::from(self.0), value, mapper)
+        }
+    }
+    model.map(&mut Number(0))
+}

@@ -1,0 +1,145 @@
+//! What a GPT learns from: the characters of a text, or batches of tokens made elsewhere.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use crate::tensors::read_npy_i64;
+
+/// The characters that a model knows, each a token: its number is its place in their order.
+#[derive(Clone, PartialEq)]
+pub struct Vocabulary(Vec<char>);
+
+impl Vocabulary {
+    /// All characters of a text.
+    pub fn of(text: &str) -> Self {
+        Self(text.chars().collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn encode(&self, text: &str) -> Result<Vec<i64>> {
+        let token = |char: char| {
+            let place = self.0.binary_search(&char).map_err(|_| char);
+            place.map(|place| place as i64).map_err(|char| anyhow!("the model does not know the character {char:?}"))
+        };
+        text.chars().map(token).collect()
+    }
+
+    /// The character of a token. A model can have more tokens than its text had characters.
+    pub fn decode(&self, token: i64) -> char {
+        usize::try_from(token).ok().and_then(|token| self.0.get(token).copied()).unwrap_or(char::REPLACEMENT_CHARACTER)
+    }
+
+    /// The characters in their order.
+    pub fn characters(&self) -> String {
+        self.0.iter().collect()
+    }
+}
+
+/// A batch: what the model sees, and what comes next at each place, `[batch, block]` each.
+pub struct Batch {
+    pub inputs: Vec<i64>,
+    pub targets: Vec<i64>,
+    pub shape: [usize; 2],
+}
+
+impl Batch {
+    pub fn to_tensors(&self, device: &Device) -> (Tensor<2, Int>, Tensor<1, Int>) {
+        let inputs = TensorData::new(self.inputs.clone(), self.shape);
+        let targets = TensorData::new(self.targets.clone(), [self.targets.len()]);
+        (Tensor::from_data(inputs, device), Tensor::from_data(targets, device))
+    }
+
+    /// The blocks of a text that start at these places.
+    fn of_blocks(text: &[i64], starts: &[usize], block: usize) -> Self {
+        let blocks =
+            |offset: usize| starts.iter().flat_map(|&start| &text[start + offset..][..block]).copied().collect();
+        Self { inputs: blocks(0), targets: blocks(1), shape: [starts.len(), block] }
+    }
+}
+
+/// A text, of which the last tenth is for validation.
+pub struct Text {
+    pub vocabulary: Vocabulary,
+    tokens: Vec<i64>,
+    validation_start: usize,
+}
+
+impl Text {
+    pub fn read(path: &Path, block: usize) -> Result<Self> {
+        let shown = path.display();
+        let bytes = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+        let text = String::from_utf8(bytes).map_err(|_| anyhow!("{shown}: expected a text in UTF-8"))?;
+        let vocabulary = Vocabulary::of(&text);
+        let tokens = vocabulary.encode(&text)?;
+        let validation_start = tokens.len() - tokens.len() / 10;
+        let shorter = tokens.len() / 10;
+        ensure!(
+            shorter > block,
+            "{shown}: the text has {} characters, and its last tenth has to be longer than a block of {block}",
+            tokens.len()
+        );
+        Ok(Self { vocabulary, tokens, validation_start })
+    }
+
+    pub fn training(&self) -> &[i64] {
+        &self.tokens[..self.validation_start]
+    }
+
+    pub fn validation(&self) -> &[i64] {
+        &self.tokens[self.validation_start..]
+    }
+
+    /// A batch of blocks from anywhere in the training part.
+    pub fn random_batch(&self, size: usize, block: usize, rng: &mut ChaCha8Rng) -> Batch {
+        let text = self.training();
+        let starts: Vec<usize> = (0..size).map(|_| rng.random_range(0..text.len() - block)).collect();
+        Batch::of_blocks(text, &starts, block)
+    }
+}
+
+/// Batches that cover a text evenly, at most so many.
+pub fn even_batches(text: &[i64], size: usize, block: usize, most: usize) -> Vec<Batch> {
+    let blocks = (text.len() - 1) / block;
+    let taken = blocks.min(most * size);
+    let starts: Vec<usize> = (0..taken).map(|i| i * blocks / taken * block).collect();
+    starts.chunks(size).map(|starts| Batch::of_blocks(text, starts, block)).collect()
+}
+
+/// Batches made elsewhere, one a step.
+pub struct Batches {
+    tokens: Vec<i64>,
+    /// Steps, batch, block.
+    pub shape: [usize; 3],
+}
+
+impl Batches {
+    /// Tokens of shape (steps, 2, batch, block), inputs and targets, all below `vocab_size`.
+    pub fn read(path: &Path, vocab_size: usize, block_size: usize) -> Result<Self> {
+        let shown = path.display();
+        let (shape, tokens) = read_npy_i64(path)?;
+        let [steps, 2, batch, block] = *shape else {
+            bail!("{shown}: expected the shape (steps, 2, batch, block), but got {shape:?}");
+        };
+        ensure!(!tokens.is_empty(), "{shown}: there are no tokens in it");
+        ensure!(block <= block_size, "{shown}: a block has {block} tokens, and the model's block_size is {block_size}");
+        if let Some(token) = tokens.iter().find(|&&token| !(0..vocab_size as i64).contains(&token)) {
+            bail!("{shown}: expected tokens from 0 to {}, but got {token}", vocab_size - 1);
+        }
+        Ok(Self { tokens, shape: [steps, batch, block] })
+    }
+
+    pub fn step(&self, step: usize) -> Batch {
+        let [_, batch, block] = self.shape;
+        let (inputs, targets) = self.tokens[step * 2 * batch * block..][..2 * batch * block].split_at(batch * block);
+        Batch { inputs: inputs.to_vec(), targets: targets.to_vec(), shape: [batch, block] }
+    }
+}

@@ -1,0 +1,288 @@
+//! `nn-dropout train --model gpt` and `generate`, run as a user runs them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use safetensors::SafeTensors;
+use tempfile::TempDir;
+
+/// Small and quick.
+const TINY: &[&str] = &[
+    "train",
+    "--model",
+    "gpt",
+    "--data",
+    "text.txt",
+    "--n-layer",
+    "2",
+    "--n-head",
+    "2",
+    "--n-embd",
+    "16",
+    "--block-size",
+    "16",
+    "--batch-size",
+    "4",
+    "--eval-interval",
+    "20",
+    "--out",
+    "run",
+];
+
+fn program(folder: &TempDir, args: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("nn-dropout"));
+    command.current_dir(folder).args(args);
+    command
+}
+
+fn run(folder: &TempDir, args: &[&str]) -> Output {
+    program(folder, args).output().unwrap()
+}
+
+fn succeed(folder: &TempDir, args: &[&str]) -> String {
+    let output = run(folder, args);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{args:?}: {stderr}");
+    assert_eq!(stderr, "", "{args:?}: no terminal, no progress");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Expects a refusal in one line that leaves nothing behind.
+fn refuse(folder: &TempDir, args: &[&str], message: &str) {
+    let before = entries(folder.path());
+    let output = run(folder, args);
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("error: {message}\n"), "{args:?}");
+    assert_eq!(output.status.code(), Some(2), "{args:?}");
+    assert_eq!(entries(folder.path()), before, "{args:?} left something behind");
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A folder with a text in it that has something to learn.
+fn with_text() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let text: String = (0..300).map(|i| format!("{i}: the cat sat on mat {}.\n", i * i % 17)).collect();
+    fs::write(folder.path().join("text.txt"), text).unwrap();
+    folder
+}
+
+fn results(folder: &TempDir, run: &str) -> [Vec<u8>; 2] {
+    ["metrics.csv", "model.safetensors"].map(|name| fs::read(folder.path().join(run).join(name)).unwrap())
+}
+
+/// A column of `metrics.csv`.
+fn column(path: &Path, index: usize) -> Vec<f64> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().skip(1).map(|line| line.split(',').nth(index).unwrap().parse().unwrap()).collect()
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// The losses of a run with the weights, batches and settings of a run of nanoGPT, and nanoGPT's own.
+fn replay(name: &str, more: &[&str]) -> (Vec<f64>, Vec<f64>) {
+    let folder = TempDir::new().unwrap();
+    let file = |end: &str| fixture(&format!("{name}{end}")).into_os_string().into_string().unwrap();
+    let (config, weights, batches) = (file(".toml"), file("-weights.safetensors"), file("-batches.npy"));
+    let args = ["train", "--config", &config, "--init", &weights, "--batches", &batches, "--out", "run"];
+    succeed(&folder, &[&args[..], more].concat());
+    (column(&folder.path().join("run/metrics.csv"), 1), column(&fixture(&format!("{name}-losses.csv")), 1))
+}
+
+fn furthest(losses: &(Vec<f64>, Vec<f64>)) -> f64 {
+    assert_eq!(losses.0.len(), losses.1.len());
+    losses.0.iter().zip(&losses.1).map(|(ours, theirs)| (ours - theirs).abs()).fold(0.0, f64::max)
+}
+
+/// See `fixtures/make_gpt.py`.
+#[test]
+fn a_run_of_nanogpt_in_pytorch_is_replayed_step_by_step() {
+    for name in ["gpt-bias", "gpt-plain"] {
+        let losses = replay(name, &[]);
+        assert!(losses.1.len() == 40 && losses.1[39] < losses.1[0] - 0.5, "there is something to replay");
+        assert!(furthest(&losses) < 1e-5, "{name}: {}", furthest(&losses));
+    }
+}
+
+#[test]
+fn with_other_masks_or_none_the_losses_are_others() {
+    for more in [&["--rng", "philox"][..], &["--seed", "1"], &["--dropout", "0"]] {
+        assert!(furthest(&replay("gpt-bias", more)) > 1e-2, "{more:?}");
+    }
+}
+
+#[test]
+fn a_text_is_learned_and_all_results_are_there() {
+    let folder = with_text();
+    let printed = succeed(&folder, &[TINY, &["--learning-rate", "0.01", "--max-iters", "150"]].concat());
+    assert!(printed.contains("training loss") && printed.contains("validation loss"), "{printed}");
+    let run = folder.path().join("run");
+    assert_eq!(
+        entries(&run),
+        ["checkpoint.safetensors", "config.toml", "metrics.csv", "model.safetensors", "report.html", "vocabulary.txt"]
+    );
+    let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
+    assert!(metrics.starts_with("step,train_loss,val_loss\n0,"), "{metrics}");
+    assert_eq!(column(&run.join("metrics.csv"), 0), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 140.0, 150.0]);
+    for index in [1, 2] {
+        let losses = column(&run.join("metrics.csv"), index);
+        assert!(losses[8] < losses[0] - 1.0, "{losses:?}");
+    }
+    let bytes = fs::read(run.join("model.safetensors")).unwrap();
+    let weights = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(weights.tensor("transformer.h.1.attn.c_attn.weight").unwrap().shape(), [48, 16]);
+    assert_eq!(weights.tensor("transformer.ln_f.weight").unwrap().shape(), [16]);
+    let report = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(report.contains("<svg") && report.contains("n_embd = 16"));
+
+    // From its own config, on one thread, in another folder: the same bytes.
+    let again = program(&folder, &["train", "--config", "run/config.toml", "--out", "again"])
+        .env("RAYON_NUM_THREADS", "1")
+        .output()
+        .unwrap();
+    assert!(again.status.success());
+    assert_eq!(results(&folder, "again"), results(&folder, "run"));
+}
+
+/// Runs until the folder has a checkpoint and then some more, and ends it at once.
+#[cfg(unix)]
+fn kill(folder: &TempDir, args: &[&str], signal: nix::sys::signal::Signal) {
+    use nix::sys::signal;
+    use nix::unistd::Pid;
+
+    let mut child = program(folder, args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    while !folder.path().join("run/checkpoint.safetensors").exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "no checkpoint");
+        sleep(Duration::from_millis(1));
+    }
+    sleep(Duration::from_millis(20));
+    signal::kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+    let status = child.wait().unwrap();
+    assert!(!status.success(), "it was to be interrupted, and had finished");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_was_ended_goes_on_as_if_nothing_had_happened() {
+    use nix::sys::signal::Signal;
+
+    let long = [TINY, &["--max-iters", "1200"]].concat();
+    let undisturbed = with_text();
+    succeed(&undisturbed, &long);
+    for (signal, rng) in [(Signal::SIGKILL, "philox"), (Signal::SIGINT, "philox"), (Signal::SIGKILL, "torch")] {
+        let folder = with_text();
+        let args = [&long[..], &["--rng", rng]].concat();
+        kill(&folder, &args, signal);
+        let rows = column(&folder.path().join("run/metrics.csv"), 0).len();
+        assert!(rows < 61, "{rows} rows");
+        succeed(&folder, &["train", "--out", "run", "--resume"]);
+        if rng == "philox" {
+            assert_eq!(results(&folder, "run"), results(&undisturbed, "run"), "after {signal}");
+        } else {
+            let other = with_text();
+            succeed(&other, &args);
+            assert_eq!(results(&folder, "run"), results(&other, "run"), "after {signal}, with PyTorch's masks");
+        }
+    }
+}
+
+#[test]
+fn a_finished_run_can_be_made_longer_and_a_changed_one_cannot_go_on() {
+    let folder = with_text();
+    succeed(&folder, &[TINY, &["--max-iters", "60"]].concat());
+    succeed(&folder, &["train", "--out", "run", "--resume", "--max-iters", "80"]);
+    let whole = with_text();
+    succeed(&whole, &[TINY, &["--max-iters", "80"]].concat());
+    assert_eq!(results(&folder, "run"), results(&whole, "run"));
+    refuse(
+        &folder,
+        &["train", "--out", "run", "--resume", "--n-layer", "3"],
+        "the run in run has n_layer = 2, not 3: only max_iters may change",
+    );
+    refuse(&folder, &["train", "--out", "no", "--resume"], "there is no run to go on with in no");
+    refuse(&folder, &["train", "--resume"], "--resume needs --out, the folder of the run to go on with");
+}
+
+#[test]
+fn a_trained_model_speaks() {
+    let folder = with_text();
+    succeed(&folder, &[TINY, &["--learning-rate", "0.02", "--max-iters", "200"]].concat());
+    let say = |args: &[&str]| succeed(&folder, &[&["generate", "--run", "run"], args].concat());
+    let likeliest = say(&["--prompt", "the cat ", "--tokens", "40", "--temperature", "0"]);
+    assert!(likeliest.starts_with("the cat ") && likeliest.contains("sat"), "{likeliest}");
+    assert_eq!(likeliest.chars().count(), 8 + 40 + 1);
+    assert_eq!(say(&["--prompt", "the cat ", "--tokens", "40", "--top-k", "1"]), likeliest);
+    let any = say(&["--seed", "1", "--tokens", "60"]);
+    assert!(any.starts_with('\n'));
+    assert_eq!(say(&["--seed", "1", "--tokens", "60"]), any);
+    assert_ne!(say(&["--seed", "2", "--tokens", "60"]), any);
+
+    let refuse = |args: &[&str], message: &str| refuse(&folder, &[&["generate"], args].concat(), message);
+    refuse(&["--run", "run", "--prompt", "Ätna"], "the model does not know the character 'Ä'");
+    refuse(&["--run", "run", "--prompt", ""], "--prompt has to be at least one character long");
+    refuse(&["--run", "no"], "there is no run in no");
+    let negative = "invalid value '-1' for '--temperature <T>': expected a number of at least 0, but got -1";
+    refuse(&["--run", "run", "--temperature", "-1"], negative);
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused_in_a_line() {
+    let folder = with_text();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    write("short.txt", b"To be, or not to be");
+    write("latin1.txt", &[0xE4; 3000]);
+    let refuse =
+        |args: &[&str], message: &str| refuse(&folder, &[&["train", "--model", "gpt"], args].concat(), message);
+    let text = ["--data", "text.txt"];
+    let with = |more: &[&'static str]| [&text[..], more].concat();
+    refuse(&[], "without a text or weights, vocab_size has to be given");
+    refuse(&["--vocab-size", "9"], "--model gpt learns from --data FILE.txt or from --batches FILE.npy: name one");
+    refuse(&with(&["--n-embd", "50", "--n-head", "4"]), "n_embd has to be a multiple of n_head, but got 50 and 4");
+    let short = "short.txt: the text has 19 characters, and its last tenth has to be longer than a block of 64";
+    refuse(&["--data", "short.txt"], short);
+    refuse(&["--data", "latin1.txt"], "latin1.txt: expected a text in UTF-8");
+    refuse(&["--data", "no.txt"], "cannot read no.txt: No such file or directory (os error 2)");
+    refuse(&with(&["--vocab-size", "3"]), "the text has 23 different characters, and the model 3 tokens");
+    refuse(&with(&["--hidden", "3"]), "--hidden is for --model mlp");
+    let beta = "invalid value '1' for '--beta1 <SHARE>': expected a number of at least 0 and below 1, but got 1";
+    refuse(&with(&["--beta1", "1"]), beta);
+
+    let file = |name: &str| fixture(name).into_os_string().into_string().unwrap();
+    let (config, weights, batches) =
+        (file("gpt-bias.toml"), file("gpt-bias-weights.safetensors"), file("gpt-bias-batches.npy"));
+    let replay = ["--config", &config, "--batches", &batches];
+    let other = ["--init", &weights, "--n-embd", "32"];
+    let shape = "tensor `transformer.h.0.attn.c_attn.bias` has the shape [48], and the sizes of the model make it [96]";
+    refuse(&[&replay[..], &other].concat(), &format!("{weights}: {shape}"));
+    let place = "the model has no tensor `transformer.h.0.attn.c_attn.bias`, by its sizes and whether it has biases";
+    refuse(&[&replay[..], &["--init", &weights, "--bias=false"]].concat(), &format!("{weights}: {place}"));
+    let missing = "there is no tensor `transformer.h.2.attn.c_attn.bias`";
+    refuse(&[&replay[..], &["--init", &weights, "--n-layer", "3"]].concat(), &format!("{weights}: {missing}"));
+    let block = format!("{batches}: a block has 12 tokens, and the model's block_size is 8");
+    refuse(&[&replay[..], &["--block-size", "8"]].concat(), &block);
+    refuse(
+        &[&replay[..], &["--vocab-size", "20"]].concat(),
+        &format!("{batches}: expected tokens from 0 to 19, but got 21"),
+    );
+    refuse(&[&replay[..], &text].concat(), "--data and --batches exclude each other");
+    refuse(
+        &[&replay[..], &["--init", &batches]].concat(),
+        &format!("{batches}: no .safetensors file: header too large"),
+    );
+    let mlp = super_refuse(&folder, &["train", "--n-layer", "2"]);
+    assert_eq!(mlp, "error: --n-layer is for --model gpt\n");
+}
+
+fn super_refuse(folder: &TempDir, args: &[&str]) -> String {
+    String::from_utf8(run(folder, args).stderr).unwrap()
+}
