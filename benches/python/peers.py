@@ -20,6 +20,8 @@ def pytorch(threads):
     torch.set_num_threads(threads)
 
     def prepare(op, dtype, elements, p):
+        if op == "gpt-step":
+            return gpt_step(elements, p)
         dtype = getattr(torch, DTYPES[dtype])
         x = torch.rand(elements, dtype=dtype, requires_grad=op == "forward+backward")
         second = torch.rand(elements, dtype=dtype)
@@ -35,6 +37,53 @@ def pytorch(threads):
         }[op]
 
     return torch.__version__, prepare
+
+
+def gpt_step(tokens, p, block=64, vocabulary=65, layers=4, heads=4, channels=128):
+    """A training step of the model in crates/nn-dropout-cli/src/gpt/model.rs: so many tokens, in blocks."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm1, self.norm2 = (nn.LayerNorm(channels, bias=False) for _ in range(2))
+            self.qkv = nn.Linear(channels, 3 * channels, bias=False)
+            self.project = nn.Linear(channels, channels, bias=False)
+            self.expand = nn.Linear(channels, 4 * channels, bias=False)
+            self.contract = nn.Linear(4 * channels, channels, bias=False)
+
+        def forward(self, x):
+            q, k, v = (
+                part.unflatten(2, (heads, -1)).transpose(1, 2) for part in self.qkv(self.norm1(x)).chunk(3, dim=2)
+            )
+            y = F.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)
+            x = x + F.dropout(self.project(y.transpose(1, 2).flatten(2)), p)
+            return x + F.dropout(self.contract(F.gelu(self.expand(self.norm2(x)))), p)
+
+    class Gpt(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tokens, self.positions = nn.Embedding(vocabulary, channels), nn.Embedding(block, channels)
+            self.blocks = nn.Sequential(*(Block() for _ in range(layers)))
+            self.norm = nn.LayerNorm(channels, bias=False)
+
+        def forward(self, tokens):
+            x = self.tokens(tokens) + self.positions(torch.arange(tokens.shape[1]))
+            return self.norm(self.blocks(F.dropout(x, p))) @ self.tokens.weight.T
+
+    model = Gpt()
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    batch = (torch.arange(tokens) ** 2 % vocabulary).reshape(-1, block)
+
+    def step():
+        loss = F.cross_entropy(model(batch).flatten(0, 1), batch.flatten())
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return step
 
 
 def jax(threads):

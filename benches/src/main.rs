@@ -1,5 +1,7 @@
 //! nn-dropout and its peers, measured side by side in one run, on one machine, taking turns.
 
+#[expect(clippy::duplicate_mod, reason = "the same model with two kinds of dropout")]
+mod gpt;
 mod machine;
 mod measure;
 mod peers;
@@ -20,6 +22,11 @@ use serde::Serialize;
 use measure::{Effort, Measured};
 use peers::python::Python;
 
+/// One that keeps the memory that it is given back, for all contenders in Rust. With the system's, much of a call that allocates
+/// goes into new pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measure nn-dropout against a plain multiplication, candle, Burn, PyTorch and JAX
 ///
 /// Speeds are in billions of elements of the tensor per second. Those that run in one case take turns in many short
@@ -33,6 +40,9 @@ struct Args {
     /// Measure PyTorch and JAX too, where this interpreter has them [default interpreter: python3]
     #[arg(long, value_name = "INTERPRETER", num_args = 0..=1, default_missing_value = "python3")]
     python: Option<PathBuf>,
+    /// Measure what dropout adds to a training step of a GPT instead
+    #[arg(long)]
+    gpt: bool,
     /// Fewer sizes and rounds, and f32 only
     #[arg(long)]
     quick: bool,
@@ -128,10 +138,15 @@ fn run(args: &Args) -> Result<()> {
     let effort = if args.quick { Effort::QUICK } else { Effort::FULL };
     println!("{}", machine::describe());
     println!("nn-dropout's kernel: {}", nn_dropout::kernel_name());
-    println!("p = {}", args.p);
+    if !args.gpt {
+        println!("p = {}", args.p);
+    }
 
     let all = available_parallelism().map_or(1, usize::from);
     let threads = if all == 1 { vec![1] } else { vec![1, all] };
+    if args.gpt {
+        return run_gpt(args, &threads, json.as_mut());
+    }
     let total: usize = threads.iter().map(|&threads| args.cases(threads).len()).sum();
     ensure!(total > 0, "bits have no type, and are measured with --dtype f32");
     let mut results: Vec<(Case, Vec<Measured>)> = Vec::new();
@@ -162,6 +177,29 @@ fn run(args: &Args) -> Result<()> {
     progress("");
     results.sort_by_key(|(case, _)| *case);
     println!("{}", table::table(&results));
+    Ok(())
+}
+
+fn run_gpt(args: &Args, threads: &[usize], mut json: Option<&mut File>) -> Result<()> {
+    let effort = if args.quick { Effort::QUICK } else { Effort::STEPS };
+    let mut records = Vec::new();
+    for &threads in threads {
+        let mut pythons = match &args.python {
+            Some(interpreter) => Python::start_all(interpreter, threads, threads == 1)?,
+            None => Vec::new(),
+        };
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
+        progress(&format!("{threads} threads"));
+        let measured = pool.install(|| gpt::compare(threads, &mut pythons, effort))?;
+        if let Some(file) = &mut json {
+            for record in &measured {
+                writeln!(file, "{}", serde_json::to_string(record)?).context("cannot write the JSON file")?;
+            }
+        }
+        records.extend(measured);
+    }
+    progress("");
+    println!("{}", gpt::table(&records));
     Ok(())
 }
 

@@ -49,6 +49,8 @@ pub struct Effort {
 impl Effort {
     pub const FULL: Self = Self { rounds: 21, turn: 0.003 };
     pub const QUICK: Self = Self { rounds: 9, turn: 0.002 };
+    /// For calls that take a tenth of a second, and differ little.
+    pub const STEPS: Self = Self { rounds: 41, turn: 0.2 };
     /// The turns that even the slowest contender gets.
     const MIN_TURNS: usize = 3;
 

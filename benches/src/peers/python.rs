@@ -48,15 +48,19 @@ impl Python {
         Ok(Self { who, child, requests, answers })
     }
 
+    pub fn who(&self) -> &'static str {
+        self.who
+    }
+
     pub fn contender<T>(&mut self, case: Case, p: f64) -> Contender<'_, T> {
-        Contender::timed_elsewhere(self.who, move |_, calls| self.time(case, p, calls))
+        let Case { op, dtype, elements, .. } = case;
+        Contender::timed_elsewhere(self.who, move |_, calls| self.time(&name(&op), &name(&dtype), elements, p, calls))
     }
 
     /// Lets it make so many calls.
-    fn time(&mut self, case: Case, p: f64, calls: u32) -> Result<f64> {
-        let Case { op, dtype, elements, .. } = case;
+    pub fn time(&mut self, op: &str, dtype: &str, elements: usize, p: f64, calls: u32) -> Result<f64> {
         let requests = self.requests.as_mut().context("open until it is dropped")?;
-        writeln!(requests, "{} {} {elements} {p} {calls}", name(&op), name(&dtype))
+        writeln!(requests, "{op} {dtype} {elements} {p} {calls}")
             .with_context(|| format!("cannot write to {}", self.who))?;
         let answer = self.answer()?;
         answer.parse().map_err(|_| anyhow!("{}: {answer}", self.who))

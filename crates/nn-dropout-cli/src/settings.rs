@@ -391,5 +391,5 @@ checked_number!(
     /// What part of a moving average stays in a step.
     Beta,
     "a number of at least 0 and below 1",
-    |share| share >= 0.0 && share < 1.0
+    |share| (0.0..1.0).contains(&share)
 );

@@ -70,13 +70,6 @@ pub struct Parts<'a> {
 }
 
 impl Gpt {
-    /// How many weights a model has.
-    pub fn parameters(config: &GptConfig) -> usize {
-        let GptConfig { vocab_size, block_size, n_layer, n_embd: n, .. } = *config;
-        let block = n.saturating_mul(n).saturating_mul(12);
-        vocab_size.saturating_add(block_size).saturating_mul(n).saturating_add(block.saturating_mul(n_layer))
-    }
-
     pub fn new(config: &GptConfig, parts: &mut Parts) -> Self {
         let GptConfig { vocab_size, block_size, n_layer, n_embd, .. } = *config;
         let wte = Embedding { weight: parts.matrix([vocab_size, n_embd], 0.02) };
@@ -128,16 +121,17 @@ impl Block {
 
 impl CausalSelfAttention {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let [batch, count, n] = x.dims();
-        let size = n / self.n_head;
+        let [batch, count, channels] = x.dims();
+        let size = channels / self.n_head;
         let heads = |x: Tensor<3>| x.reshape([batch, count, self.n_head, size]).swap_dims(1, 2);
-        let [q, k, v] = self.c_attn.forward(x).chunk(3, 2).try_into().expect("three of them");
-        let (q, k, v) = (heads(q), heads(k), heads(v));
+        let parts: [Tensor<3>; 3] = self.c_attn.forward(x).chunk(3, 2).try_into().expect("three of them");
+        let [query, key, value] = parts.map(heads);
 
-        let future = Tensor::<2, Bool>::tril_mask([count, count], 0, &q.device()).unsqueeze();
-        let scores = q.matmul(k.transpose()).div_scalar((size as f64).sqrt()).mask_fill(future, f32::NEG_INFINITY);
+        let future = Tensor::<2, Bool>::tril_mask([count, count], 0, &query.device()).unsqueeze();
+        let scores =
+            query.matmul(key.transpose()).div_scalar((size as f64).sqrt()).mask_fill(future, f32::NEG_INFINITY);
         let weights = self.attn_dropout.forward(softmax(scores, 3));
-        let y = weights.matmul(v).swap_dims(1, 2).reshape([batch, count, n]);
+        let y = weights.matmul(value).swap_dims(1, 2).reshape([batch, count, channels]);
         self.resid_dropout.forward(self.c_proj.forward(y))
     }
 }

@@ -127,7 +127,7 @@ pub fn train(settings: &GptSettings, output: &Output) -> Result<Ended> {
     }
 
     run.write(WEIGHTS, &weights::to_bytes(&model.valid())?)?;
-    let (train_losses, val_losses) = losses(&progress.metrics);
+    let [train_losses, val_losses] = [1, 2].map(|column| losses(&progress.metrics, column));
     let page = report::html(settings, &to_toml(settings)?, &train_losses, &val_losses, run.path())?;
     run.write(REPORT, page.as_bytes())?;
     if progress.step < steps {
@@ -157,7 +157,7 @@ fn load(settings: &GptSettings) -> Result<(Source, GptConfig)> {
     };
     let config =
         GptConfig { vocab_size, block_size, n_layer: settings.n_layer.get(), n_head, n_embd, bias: settings.bias };
-    let parameters = Gpt::parameters(&config);
+    let parameters = parameters(&config);
     ensure!(parameters <= MAX_PARAMETERS, "these sizes make {parameters} weights, and at most {MAX_PARAMETERS} fit");
     let source = match (text, &settings.batches) {
         (Some(text), None) => {
@@ -177,6 +177,15 @@ fn load(settings: &GptSettings) -> Result<(Source, GptConfig)> {
     Ok((source, config))
 }
 
+/// How many weights a model has, but for the few that are no matrices.
+fn parameters(config: &GptConfig) -> usize {
+    let GptConfig { vocab_size, block_size, n_layer, n_embd, .. } = *config;
+    let block = n_embd.saturating_mul(n_embd).saturating_mul(12);
+    let embeddings = vocab_size.saturating_add(block_size).saturating_mul(n_embd);
+    embeddings.saturating_add(block.saturating_mul(n_layer))
+}
+
+/// A model with weights drawn by the seed.
 pub fn new_model(config: &GptConfig, settings: &GptSettings, generator: &Generator, device: &Device) -> Gpt {
     let mut rng = rng(settings.seed, WEIGHTS_STREAM);
     let dropout = DropoutConfig::new(settings.dropout.get());
@@ -291,19 +300,10 @@ fn check_resumed(settings: &GptSettings, run: &RunDir) -> Result<()> {
     Ok(())
 }
 
-/// The training and validation losses in `metrics.csv`, `(step, loss)` each.
-fn losses(metrics: &str) -> (Vec<(usize, f64)>, Vec<(usize, f64)>) {
-    let (mut train, mut validation) = (Vec::new(), Vec::new());
-    for line in metrics.lines().skip(1) {
-        let mut cells = line.split(',');
-        let Some(step) = cells.next().and_then(|cell| cell.parse().ok()) else {
-            continue;
-        };
-        for (losses, cell) in [&mut train, &mut validation].into_iter().zip(cells) {
-            losses.extend(cell.parse().ok().map(|loss| (step, loss)));
-        }
-    }
-    (train, validation)
+/// The losses in a column of `metrics.csv`, `(step, loss)` each; none where there is no such column.
+fn losses(metrics: &str, column: usize) -> Vec<(usize, f64)> {
+    let rows = metrics.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+    rows.filter_map(|cells| Some((cells[0].parse().ok()?, cells.get(column)?.parse().ok()?))).collect()
 }
 
 /// Shown on a terminal only.
