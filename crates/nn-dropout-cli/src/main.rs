@@ -9,6 +9,7 @@ mod report;
 mod run;
 mod settings;
 mod tensors;
+mod training;
 mod weights;
 
 use std::process::ExitCode;

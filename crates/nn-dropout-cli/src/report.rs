@@ -59,6 +59,7 @@ pub fn curves(time: &str, metric: &str, train: &[(usize, f64)], validation: &[(u
         let text = ("sans-serif", 13).into_font().color(&grey);
         let mut chart = ChartBuilder::on(&root)
             .margin(8)
+            .margin_right(24)
             .x_label_area_size(36)
             .y_label_area_size(52)
             .build_cartesian_2d(first..last, low - margin..high + margin)?;

@@ -1,9 +1,10 @@
 //! `nn-dropout apply`, run as a user runs it.
 
+mod common;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use ndarray::{Array, ArrayD, Dimension, IxDyn, ShapeBuilder};
 use nn_dropout::{
@@ -15,25 +16,12 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use tempfile::TempDir;
 
-fn run(folder: &TempDir, args: &[&str]) -> Output {
-    let program = assert_cmd::cargo::cargo_bin!("nn-dropout");
-    Command::new(program).current_dir(folder).arg("apply").args(args).output().unwrap()
-}
-
 fn succeed(folder: &TempDir, args: &[&str]) {
-    let output = run(folder, args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!((output.stdout, output.stderr), (vec![], vec![]), "{args:?}");
+    assert_eq!(common::succeed(folder, &[&["apply"], args].concat()), "");
 }
 
-/// Expects a refusal in one line that leaves nothing behind.
 fn refuse(folder: &TempDir, args: &[&str], message: &str) {
-    let entries = || fs::read_dir(folder).unwrap().count();
-    let before = entries();
-    let output = run(folder, args);
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("error: {message}\n"), "{args:?}");
-    assert_eq!(output.status.code(), Some(2), "{args:?}");
-    assert_eq!(entries(), before, "{args:?} left something behind");
+    assert_eq!(common::refuse(folder, &[&["apply"], args].concat()), format!("error: {message}"));
 }
 
 fn save<T: AutoSerialize + Serialize + Copy, D: Dimension>(path: &Path, array: &Array<T, D>) {

@@ -1,11 +1,14 @@
 //! `nn-dropout train --model gpt` and `generate`, run as a user runs them.
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use common::{entries, program, succeed};
 use safetensors::SafeTensors;
 use tempfile::TempDir;
 
@@ -32,38 +35,8 @@ const TINY: &[&str] = &[
     "run",
 ];
 
-fn program(folder: &TempDir, args: &[&str]) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("nn-dropout"));
-    command.current_dir(folder).args(args);
-    command
-}
-
-fn run(folder: &TempDir, args: &[&str]) -> Output {
-    program(folder, args).output().unwrap()
-}
-
-fn succeed(folder: &TempDir, args: &[&str]) -> String {
-    let output = run(folder, args);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{args:?}: {stderr}");
-    assert_eq!(stderr, "", "{args:?}: no terminal, no progress");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Expects a refusal in one line that leaves nothing behind.
 fn refuse(folder: &TempDir, args: &[&str], message: &str) {
-    let before = entries(folder.path());
-    let output = run(folder, args);
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("error: {message}\n"), "{args:?}");
-    assert_eq!(output.status.code(), Some(2), "{args:?}");
-    assert_eq!(entries(folder.path()), before, "{args:?} left something behind");
-}
-
-fn entries(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
+    assert_eq!(common::refuse(folder, args), format!("error: {message}"));
 }
 
 /// A folder with a text in it that has something to learn.

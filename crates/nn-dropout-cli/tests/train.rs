@@ -1,53 +1,16 @@
 //! `nn-dropout train`, run as a user runs it.
 
+mod common;
+
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
 
+use common::{entries, program, refuse, succeed};
 use safetensors::SafeTensors;
 use tempfile::TempDir;
 
 /// Small and quick, yet with two dropout layers.
 const QUICK: &[&str] = &["train", "--hidden", "32,16", "--epochs", "3"];
-
-fn program(folder: &TempDir) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("nn-dropout"));
-    command.current_dir(folder);
-    command
-}
-
-fn run(folder: &TempDir, args: &[&str]) -> Output {
-    program(folder).args(args).output().unwrap()
-}
-
-/// Runs, expects success, and gives what was printed.
-fn succeed(folder: &TempDir, args: &[&str]) -> String {
-    let output = run(folder, args);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{args:?}: {stderr}");
-    assert_eq!(stderr, "", "{args:?}: no terminal, no progress");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Runs, expects a refusal in one line that leaves nothing behind, and gives that line.
-fn refuse(folder: &TempDir, args: &[&str]) -> String {
-    let before = entries(folder.path());
-    let output = run(folder, args);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
-    assert_eq!(stderr.trim_end().lines().count(), 1, "{args:?}: {stderr}");
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{args:?}");
-    assert_eq!(entries(folder.path()), before, "{args:?} left something behind");
-    stderr.trim_end().to_owned()
-}
-
-fn entries(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
 
 fn read(folder: &TempDir, name: &str) -> String {
     fs::read_to_string(folder.path().join(name)).unwrap()
@@ -128,7 +91,8 @@ fn results_are_the_same_bytes_on_any_number_of_threads_and_from_their_own_config
     let args =
         ["train", "--hidden", "512,256", "--epochs", "2", "--batch-size", "200", "--seed", "18446744073709551615"];
     for threads in ["1", "2", "5"] {
-        let status = program(&folder).args(args).args(["--out", threads]).env("RAYON_NUM_THREADS", threads).output();
+        let status =
+            program(&folder, &[]).args(args).args(["--out", threads]).env("RAYON_NUM_THREADS", threads).output();
         assert!(status.unwrap().status.success());
     }
     succeed(&folder, &["train", "--config", "1/config.toml", "--out", "again"]);
@@ -327,8 +291,7 @@ fn an_interrupted_run_leaves_what_it_finished_readable() {
     use nix::unistd::Pid;
 
     let folder = TempDir::new().unwrap();
-    let child = program(&folder)
-        .args(["train", "--hidden", "32", "--epochs", "1000000", "--out", "long"])
+    let child = program(&folder, &["train", "--hidden", "32", "--epochs", "1000000", "--out", "long"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

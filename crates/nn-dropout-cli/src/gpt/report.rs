@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use maud::{PreEscaped, html};
+use maud::html;
 
 use crate::report::{curves, page};
 use crate::settings::GptSettings;
@@ -24,8 +24,10 @@ pub fn html(
         p.lead {
             @if let Some((best_step, best_loss)) = best {
                 "After " (steps) " steps the loss is " b.train { (last(train)) } " on the part of the text that the model is trained on and "
-                b.validation { (last(validation)) } " on the last tenth, which it has not seen; there it was lowest, "
-                b { (format!("{best_loss:.4}")) } ", after " (best_step) " steps."
+                b.validation { (last(validation)) } " on the last tenth, which it has not seen."
+                @if *best_step < steps {
+                    " There it was lowest, " b { (format!("{best_loss:.4}")) } ", after " (best_step) " steps: since then the model overfits."
+                }
             } @else {
                 "The loss of the last of " (train.len()) " batches is " b.train { (last(train)) } "."
             }
@@ -44,7 +46,7 @@ pub fn html(
             "attention's projection and after each perceptron: p = " (settings.dropout) "." }
         h2 { "Run it again" }
         pre { "nn-dropout train --config " (folder.display()) "/config.toml" }
-        p { "The same settings give the same numbers, to the last digit, on any number of threads of this kind of machine." (PreEscaped("")) }
+        p { "The same settings give the same numbers, to the last digit, on any number of threads of this kind of machine." }
     };
     Ok(page(&format!("Training a GPT with dropout p = {}", settings.dropout), &body))
 }

@@ -9,11 +9,9 @@ use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use nn_dropout::Generator;
 use nn_dropout_burn::DropoutConfig;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::checkpoint::{self, Progress};
@@ -22,10 +20,8 @@ use super::report;
 use super::tokens::{Batch, Batches, Text, even_batches};
 use crate::run::{CHECKPOINT, CONFIG, Ended, METRICS, REPORT, RunDir, VOCABULARY, WEIGHTS};
 use crate::settings::{GptSettings, Output, TrainRng, to_toml};
+use crate::training::{MAX_PARAMETERS, progress_bar, rng};
 use crate::{interrupt, weights};
-
-/// With gradients and AdamW's two moments, 16 GB.
-const MAX_PARAMETERS: usize = 1_000_000_000;
 
 /// The most batches of each part of a text that its loss is measured on.
 const EVAL_BATCHES: usize = 50;
@@ -39,12 +35,6 @@ enum Source {
 /// Streams of random numbers: that of the weights, and one for the batch of each step.
 const WEIGHTS_STREAM: u64 = 0;
 const BATCH_STREAMS: u64 = 1;
-
-fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(stream);
-    rng
-}
 
 /// Nothing is written before all input has been checked.
 pub fn train(settings: &GptSettings, output: &Output) -> Result<Ended> {
@@ -88,7 +78,7 @@ pub fn train(settings: &GptSettings, output: &Output) -> Result<Ended> {
         Source::Text { .. } => settings.max_iters.get(),
         Source::Batches(batches) => batches.shape[0],
     };
-    let bar = progress_bar(steps, progress.step, output.quiet);
+    let bar = progress_bar("step", steps, progress.step, output.quiet);
     if progress.step == 0 {
         measure(&source, &model, 0, &mut progress.metrics, &bar)?;
         run.write(METRICS, progress.metrics.as_bytes())?;
@@ -304,14 +294,4 @@ fn check_resumed(settings: &GptSettings, run: &RunDir) -> Result<()> {
 fn losses(metrics: &str, column: usize) -> Vec<(usize, f64)> {
     let rows = metrics.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
     rows.filter_map(|cells| Some((cells[0].parse().ok()?, cells.get(column)?.parse().ok()?))).collect()
-}
-
-/// Shown on a terminal only.
-fn progress_bar(steps: usize, done: usize, quiet: bool) -> ProgressBar {
-    if quiet {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:30} step {pos}/{len}, {eta} left, {prefix}{msg}")
-        .expect("the template is well-formed");
-    ProgressBar::new(steps as u64).with_style(style).with_position(done as u64)
 }

@@ -7,11 +7,8 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use indicatif::{ProgressBar, ProgressStyle};
 use nn_dropout::Generator;
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::data::Table;
@@ -19,10 +16,8 @@ use super::model::Mlp;
 use super::report;
 use crate::run::{Ended, REPORT, RunDir, WEIGHTS};
 use crate::settings::{MlpSettings, Output, to_toml};
+use crate::training::{MAX_PARAMETERS, progress_bar, rng};
 use crate::{interrupt, weights};
-
-/// With gradients and AdamW's two moments, 16 GB.
-const MAX_PARAMETERS: usize = 1_000_000_000;
 
 /// A row of `metrics.csv`: the model after an epoch, in eval mode.
 #[derive(Clone, Copy, Serialize)]
@@ -42,15 +37,9 @@ enum Stream {
     Batches,
 }
 
-fn rng(seed: u64, stream: Stream) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(stream as u64);
-    rng
-}
-
 /// Nothing is written before all input has been checked.
 pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
-    let split = Table::load(settings)?.split(settings.train_fraction, &mut rng(settings.seed, Stream::Split))?;
+    let split = Table::load(settings)?.split(settings.train_fraction, &mut rng(settings.seed, Stream::Split as u64))?;
     let sizes: Vec<usize> = iter::once(split.train.feature_count)
         .chain(settings.hidden.iter().map(|size| size.get()))
         .chain(iter::once(split.train.classes.len()))
@@ -68,16 +57,16 @@ pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
 
     let device = Device::flex();
     let generator = Generator::philox(settings.seed);
-    let mut initial = rng(settings.seed, Stream::Weights);
+    let mut initial = rng(settings.seed, Stream::Weights as u64);
     let mut model = Mlp::new(&sizes, settings.dropout, &mut initial, &generator, &device.clone().autodiff());
     let mut optimizer = AdamWConfig::new().init();
 
     let mut order: Vec<usize> = (0..split.train.len()).collect();
-    let mut batches = rng(settings.seed, Stream::Batches);
+    let mut batches = rng(settings.seed, Stream::Batches as u64);
     let batches_per_epoch = split.train.len().div_ceil(settings.batch_size.get());
     let steps = settings.epochs.get() * batches_per_epoch;
     let mut step = 0usize;
-    let progress = progress_bar(settings.epochs.get(), output.quiet);
+    let progress = progress_bar("epoch", settings.epochs.get(), 0, output.quiet);
     let mut history = Vec::new();
     'epochs: for epoch in 1..=settings.epochs.get() {
         order.shuffle(&mut batches);
@@ -145,14 +134,4 @@ fn evaluate(model: &Mlp, table: &Table, device: &Device) -> (f64, f64) {
         loss += mean.into_scalar::<f64>() * rows.len() as f64;
     }
     (loss / table.len() as f64, correct / table.len() as f64)
-}
-
-/// Shown on a terminal only.
-fn progress_bar(epochs: usize, quiet: bool) -> ProgressBar {
-    if quiet {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:30} epoch {pos}/{len}, {eta} left, {msg}")
-        .expect("the template is well-formed");
-    ProgressBar::new(epochs as u64).with_style(style)
 }
