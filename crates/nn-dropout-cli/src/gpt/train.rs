@@ -48,30 +48,19 @@ pub fn train(settings: &GptSettings, output: &Output) -> Result<Ended> {
     if let Some(path) = &settings.init {
         model = checkpoint::read_weights(path, model)?;
     }
-    // Numbered anew: what has been loaded may have brought its own numbers.
-    let mut model = checkpoint::number_parameters(model);
     let mut optimizer = optimizer(settings);
     let header = if let Source::Text { .. } = source { "step,train_loss,val_loss\n" } else { "step,loss\n" };
     let mut progress = Progress { step: 0, metrics: header.to_owned() };
-
-    let run = if output.resume {
-        let run = RunDir::open(output.out.as_deref().context("the settings came from a folder")?)?;
-        check_resumed(settings, &run)?;
-        let checkpoint = run.file(CHECKPOINT);
-        if checkpoint.exists() {
-            (model, optimizer, progress) = checkpoint::load(&checkpoint, model, optimizer, &generator)?;
-            model = checkpoint::number_parameters(model);
-        }
-        run.write(CONFIG, to_toml(settings)?.as_bytes())?;
-        run
-    } else {
-        let data = settings.data.as_ref().or(settings.batches.as_ref()).and_then(|path| path.file_stem());
-        let data = data.unwrap_or_default().to_string_lossy();
-        RunDir::create(&format!("{data}-p{}-seed{}", settings.dropout, settings.seed), &to_toml(settings)?, output)?
-    };
+    let run = open_run(settings, output)?;
+    if output.resume && run.file(CHECKPOINT).exists() {
+        (model, optimizer, progress) = checkpoint::load(&run.file(CHECKPOINT), model, optimizer, &generator)?;
+    }
+    run.write(CONFIG, to_toml(settings)?.as_bytes())?;
     if let Source::Text { text, .. } = &source {
         run.write(VOCABULARY, text.vocabulary.characters().as_bytes())?;
     }
+    // Last, since what has been loaded may have brought other numbers.
+    model = checkpoint::number_parameters(model);
     interrupt::listen()?;
 
     let steps = match &source {
@@ -83,54 +72,83 @@ pub fn train(settings: &GptSettings, output: &Output) -> Result<Ended> {
         measure(&source, &model, 0, &mut progress.metrics, &bar)?;
         run.write(METRICS, progress.metrics.as_bytes())?;
     }
-    let mut saved = progress.step;
-    let start = (Instant::now(), progress.step);
-    while progress.step < steps && !interrupt::noted() {
+    let (start, first) = (Instant::now(), progress.step);
+    while progress.step < steps {
         let step = progress.step;
-        let batch = match &source {
-            Source::Text { text, .. } => {
-                let mut rng = rng(settings.seed, BATCH_STREAMS + step as u64);
-                text.random_batch(settings.batch_size.get(), settings.block_size.get(), &mut rng)
-            }
-            Source::Batches(batches) => batches.step(step),
-        };
+        let batch = source.batch(step, settings);
         let loss = loss(&model, &batch, &device);
+        let batch_loss = loss.clone().into_scalar::<f32>();
         if let Source::Batches(_) = source {
-            writeln!(progress.metrics, "{step},{}", loss.clone().into_scalar::<f32>())?;
+            writeln!(progress.metrics, "{step},{batch_loss}")?;
         }
         let gradients = clip(GradientsParams::from_grads(loss.backward(), &model), &model, settings.grad_clip.get());
         model = optimizer.step(settings.learning_rate.get(), model, gradients);
         progress.step += 1;
 
-        let tokens = (progress.step - start.1) * batch.targets.len();
-        bar.set_message(format!("{:.0} tokens/s", tokens as f64 / start.0.elapsed().as_secs_f64()));
+        let tokens = (progress.step - first) * batch.targets.len();
+        let speed = tokens as f64 / start.elapsed().as_secs_f64();
+        bar.set_message(format!("loss {batch_loss:.3}, {speed:.0} tokens/s"));
         bar.inc(1);
-        if progress.step.is_multiple_of(settings.eval_interval.get()) || progress.step == steps {
+        let interrupted = interrupt::noted();
+        let due = progress.step.is_multiple_of(settings.eval_interval.get()) || progress.step == steps;
+        if due {
             measure(&source, &model, progress.step, &mut progress.metrics, &bar)?;
-            save(&run, &model, &optimizer, &generator, &progress)?;
-            saved = progress.step;
+        }
+        if due || interrupted {
+            run.write(CHECKPOINT, &checkpoint::to_bytes(&model, &optimizer, &generator, &progress)?)?;
+            run.write(METRICS, progress.metrics.as_bytes())?;
+        }
+        if interrupted {
+            break;
         }
     }
     bar.finish_and_clear();
-    if saved < progress.step {
-        save(&run, &model, &optimizer, &generator, &progress)?;
-    }
+    finish(settings, &run, &model, &progress, steps)
+}
 
+/// The folder of the run: the one to go on with, or a new one.
+fn open_run(settings: &GptSettings, output: &Output) -> Result<RunDir> {
+    if output.resume {
+        let run = RunDir::open(output.out.as_deref().context("the settings came from a folder")?)?;
+        check_resumed(settings, &run)?;
+        return Ok(run);
+    }
+    let data = settings.data.as_ref().or(settings.batches.as_ref()).and_then(|path| path.file_stem());
+    let data = data.unwrap_or_default().to_string_lossy();
+    RunDir::create(&format!("{data}-p{}-seed{}", settings.dropout, settings.seed), &to_toml(settings)?, output)
+}
+
+/// Saves the weights and the report, and says what came out.
+fn finish(settings: &GptSettings, run: &RunDir, model: &Gpt, progress: &Progress, steps: usize) -> Result<Ended> {
     run.write(WEIGHTS, &weights::to_bytes(&model.valid())?)?;
-    let [train_losses, val_losses] = [1, 2].map(|column| losses(&progress.metrics, column));
-    let page = report::html(settings, &to_toml(settings)?, &train_losses, &val_losses, run.path())?;
+    let [train, validation] = [1, 2].map(|column| losses(&progress.metrics, column));
+    let page = report::html(settings, &to_toml(settings)?, &train, &validation, run.path())?;
     run.write(REPORT, page.as_bytes())?;
-    if progress.step < steps {
+    let ended = if progress.step < steps { Ended::Interrupted } else { Ended::Finished };
+    if let Ended::Interrupted = ended {
         println!("interrupted after {} of {steps} steps; go on with --resume", progress.step);
     }
-    if let Some((_, loss)) = train_losses.last() {
+    if let Some((_, loss)) = train.last() {
         println!("training loss    {loss:.4}");
     }
-    if let Some((_, loss)) = val_losses.last() {
+    if let Some((_, loss)) = validation.last() {
         println!("validation loss  {loss:.4}");
     }
     println!("results in {}, curves in {}", run.path().display(), run.file(REPORT).display());
-    Ok(if progress.step < steps { Ended::Interrupted } else { Ended::Finished })
+    Ok(ended)
+}
+
+impl Source {
+    /// The batch of a step.
+    fn batch(&self, step: usize, settings: &GptSettings) -> Batch {
+        match self {
+            Self::Text { text, .. } => {
+                let mut rng = rng(settings.seed, BATCH_STREAMS + step as u64);
+                text.random_batch(settings.batch_size.get(), settings.block_size.get(), &mut rng)
+            }
+            Self::Batches(batches) => batches.step(step),
+        }
+    }
 }
 
 /// What is learned from, and the sizes of the model that they and the settings make.
@@ -257,19 +275,8 @@ fn measure(source: &Source, model: &Gpt, step: usize, metrics: &mut String, bar:
         losses.sum::<f64>() / batches.iter().map(|batch| batch.targets.len()).sum::<usize>() as f64
     };
     let (train, validation) = (mean(train), mean(validation));
-    bar.set_prefix(format!("loss {train:.3}, validation {validation:.3}, "));
+    bar.set_prefix(format!("validation loss {validation:.3}, "));
     Ok(writeln!(metrics, "{step},{train},{validation}")?)
-}
-
-fn save(
-    run: &RunDir,
-    model: &Gpt,
-    optimizer: &ModuleOptimizer,
-    generator: &Generator,
-    progress: &Progress,
-) -> Result<()> {
-    run.write(CHECKPOINT, &checkpoint::to_bytes(model, optimizer, generator, progress)?)?;
-    run.write(METRICS, progress.metrics.as_bytes())
 }
 
 /// Whether a run can go on with these settings: only its length may be another.
