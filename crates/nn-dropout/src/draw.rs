@@ -323,8 +323,8 @@ impl Draw {
                 let a = a();
                 // As PyTorch does it, every step of it rounded.
                 let limit = T::narrow(rounded(-SELU_LIMIT * a));
-                let shift = rounded(SELU_LIMIT * a * p);
-                let shifts = [T::narrow(shift), T::narrow(rounded(limit.widen() + shift))];
+                let shift = T::narrow(rounded(SELU_LIMIT * a * p));
+                let shifts = [shift, limit + shift];
                 kernel::Effect::ScaleAndShift(T::narrow(rounded(a)), shifts)
             }
         };
