@@ -41,9 +41,12 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     seed: Option<u64>,
 
-    /// The column of a CSV file to predict: integers or text, one class each
+    /// The column of a CSV file to predict
     #[arg(long, value_name = "COLUMN", help_heading = MLP)]
     target: Option<String>,
+    /// What that column holds: integers or text, one class each, or numbers to come close to [default: classification]
+    #[arg(long, help_heading = MLP)]
+    task: Option<Task>,
     /// The sizes of the hidden layers [default: 512,512]
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = count, help_heading = MLP)]
     hidden: Option<Vec<NonZeroUsize>>,
@@ -130,6 +133,15 @@ pub enum Model {
     Gpt,
 }
 
+/// What a table's target is.
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    #[default]
+    Classification,
+    Regression,
+}
+
 /// Whose masks a GPT is trained with.
 #[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -182,6 +194,7 @@ pub struct MlpSettings {
     /// The target column of a CSV file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    pub task: Task,
     pub dropout: Probability,
     pub hidden: Vec<NonZeroUsize>,
     pub epochs: NonZeroUsize,
@@ -237,6 +250,7 @@ impl TrainArgs {
                 Settings::Mlp(MlpSettings {
                     data: given!(data).unwrap_or_else(|| PathBuf::from("digits")),
                     target: given!(target),
+                    task: given!(task).unwrap_or_default(),
                     dropout: given!(dropout).map_or_else(|| Probability::new(0.5), Ok)?,
                     hidden: given!(hidden).unwrap_or_else(|| vec![of(512), of(512)]),
                     epochs: given!(epochs).unwrap_or(of(30)),
@@ -247,7 +261,7 @@ impl TrainArgs {
                 })
             }
             Model::Gpt => {
-                refuse!("mlp", target hidden epochs train_fraction);
+                refuse!("mlp", target task hidden epochs train_fraction);
                 Settings::Gpt(GptSettings {
                     model,
                     data: given!(data),

@@ -27,10 +27,15 @@ fn with<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
 /// The rows of a run's metrics, as numbers.
 fn metrics(folder: &TempDir, run: &str) -> Vec<[f64; 5]> {
     let text = read(folder, &format!("{run}/metrics.csv"));
-    let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("epoch,train_loss,train_accuracy,val_loss,val_accuracy"));
+    assert!(text.starts_with("epoch,train_loss,train_accuracy,val_loss,val_accuracy\n"));
     assert!(text.ends_with('\n'));
-    lines
+    rows(&text)
+}
+
+/// What is below the header.
+fn rows(text: &str) -> Vec<[f64; 5]> {
+    text.lines()
+        .skip(1)
         .map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap())
         .collect()
 }
@@ -161,6 +166,63 @@ fn a_csv_of_ones_own_works_the_same_way() {
     assert!(report.contains("15 to train on, 45 for validation"));
 }
 
+/// A table whose target is a smooth function of two of its columns; the third one is noise.
+fn hills() -> String {
+    let number = |i: usize, step: usize| (i * step % 97) as f64 / 97.0;
+    let row = |i| {
+        let (a, b, c) = (number(i, 31), number(i, 57), number(i, 11));
+        format!("{a},{b},{c},{}\n", 1000.0 + 50.0 * (a - b * b))
+    };
+    format!("a,b,c,height\n{}", (0..600).map(row).collect::<Vec<_>>().concat())
+}
+
+#[test]
+fn numbers_are_predicted_where_the_task_is_regression() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "hills.csv", &hills());
+    let args = [
+        "train",
+        "--data",
+        "hills.csv",
+        "--target",
+        "height",
+        "--task",
+        "regression",
+        "--hidden",
+        "64",
+        "--epochs",
+        "60",
+        "--dropout",
+        "0.1",
+        "--out",
+        "run",
+    ];
+    let printed = succeed(&folder, &args);
+    assert!(printed.starts_with("training R2") && printed.contains("\nvalidation R2"), "{printed}");
+    let text = read(&folder, "run/metrics.csv");
+    assert!(text.starts_with("epoch,train_rmse,train_r2,val_rmse,val_r2\n1,"), "{text}");
+    let rows = rows(&text);
+    let [_, _, _, rmse, r2] = rows[59];
+    assert!(r2 > 0.9 && rmse < 5.0, "R2 {r2}, RMSE {rmse}");
+    assert!(rows[0][3] > rmse);
+    // In the unit of the targets, whose standard deviation is 50 times the root of 1/12 + 4/45.
+    assert!((rmse / (1.0 - r2).sqrt() / 20.7 - 1.0).abs() < 0.1, "R2 {r2}, RMSE {rmse}");
+    let report = read(&folder, "run/report.html");
+    assert!(report.contains("R2") && report.contains("RMSE") && !report.contains("accuracy"));
+    let bytes = fs::read(folder.path().join("run/model.safetensors")).unwrap();
+    assert_eq!(SafeTensors::deserialize(&bytes).unwrap().tensor("output.weight").unwrap().shape(), [1, 64]);
+
+    let refused = |text: &str| {
+        write(&folder, "table.csv", text);
+        refuse(&folder, &["train", "--data", "table.csv", "--target", "y", "--task", "regression"])
+    };
+    assert_eq!(refused("a,y\n1,x\n"), "error: table.csv: row 1, column `y`: expected a number, but got `x`");
+    assert_eq!(refused("a,y\n1,\n"), "error: table.csv: row 1, column `y`: expected a number, but got ``");
+    assert_eq!(refused("a,y\n1,7\n2,7\n"), "error: table.csv: the target of all rows is 7; there is nothing to learn");
+    let digits = refuse(&folder, &["train", "--task", "regression"]);
+    assert_eq!(digits, "error: the built-in digits are classes, and no task for regression");
+}
+
 #[test]
 fn options_come_from_the_command_line_then_the_file_then_the_defaults() {
     let folder = TempDir::new().unwrap();
@@ -172,7 +234,7 @@ fn options_come_from_the_command_line_then_the_file_then_the_defaults() {
     succeed(&folder, &["train", "--config", "options.toml", "--seed", "8", "--dropout", "0"]);
     assert_eq!(
         read(&folder, "there/config.toml"),
-        "data = \"digits\"\ndropout = 0.0\nhidden = [16]\nepochs = 2\nbatch_size = 32\nlearning_rate = 0.01\n\
+        "data = \"digits\"\ntask = \"classification\"\ndropout = 0.0\nhidden = [16]\nepochs = 2\nbatch_size = 32\nlearning_rate = 0.01\n\
          train_fraction = 0.25\nseed = 8\n"
     );
 }
@@ -212,7 +274,10 @@ fn bad_tables_are_refused_in_one_line() {
         ("a,y\n1,0\n,1\n", "row 2, column `a`: expected a number, but got ``"),
         ("a,y\nNaN,0\n1,1\n", "row 1, column `a`: expected a number, but got `NaN`"),
         ("a,y\n1e99,0\n1,1\n", "row 1, column `a`: expected a number, but got `1e99`"),
-        ("a,y\n1,0.5\n2,1\n", "row 1, column `y`: expected an integer or a text as a class, but got `0.5`"),
+        (
+            "a,y\n1,0.5\n2,1\n",
+            "row 1, column `y`: expected an integer or a text as a class, but got `0.5`; for a number add --task regression",
+        ),
         ("a,y\n1,0\n2,\n", "row 2, column `y`: expected an integer or a text as a class, but got ``"),
         ("a,y\n1,spam\n2,spam\n", "all rows are of one class, `spam`; there is nothing to learn"),
         ("a,y\n1,0\n2,1,3\n", "found record with 3 fields, but the previous record has 2 fields"),

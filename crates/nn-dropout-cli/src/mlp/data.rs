@@ -7,23 +7,32 @@ use anyhow::{Context, Result, bail, ensure};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::settings::{MlpSettings, TrainFraction};
+use crate::settings::{MlpSettings, Task, TrainFraction};
 
-/// Rows of numbers, and the class of each.
+/// Rows of numbers, and what is to be predicted from each.
 pub struct Table {
     /// Row by row.
     pub features: Vec<f32>,
     pub feature_count: usize,
-    /// A class number for each row.
-    pub targets: Vec<usize>,
-    /// What the class numbers stand for.
-    pub classes: Vec<String>,
+    pub targets: Targets,
 }
 
-/// The same table in two parts, standardised with the statistics of the first.
+/// What is to be predicted, for each row.
+pub enum Targets {
+    /// A class number, and what the numbers stand for.
+    Classes {
+        numbers: Vec<usize>,
+        names: Vec<String>,
+    },
+    Numbers(Vec<f32>),
+}
+
+/// The same table in two parts, features and target numbers standardised with the statistics of the first.
 pub struct Split {
     pub train: Table,
     pub validation: Table,
+    /// How much a target number of 1 is in the unit of the table.
+    pub unit: f64,
 }
 
 impl Table {
@@ -31,20 +40,31 @@ impl Table {
     pub fn load(settings: &MlpSettings) -> Result<Self> {
         let table = if settings.data == Path::new("digits") {
             ensure!(settings.target.is_none(), "--target names a column of a CSV file; the built-in digits have none");
+            ensure!(
+                settings.task == Task::Classification,
+                "the built-in digits are classes, and no task for regression"
+            );
             Self::digits()
         } else {
             let path = settings.data.display();
             let Some(target) = &settings.target else {
                 bail!("{path}: which column is to be predicted? Name it with --target");
             };
-            Self::csv(&settings.data, target).with_context(|| path.to_string())?
+            Self::csv(&settings.data, target, settings.task).with_context(|| path.to_string())?
         };
-        ensure!(
-            table.classes.len() > 1,
-            "{}: all rows are of one class, `{}`; there is nothing to learn",
-            settings.data.display(),
-            table.classes.concat()
-        );
+        let path = settings.data.display();
+        match &table.targets {
+            Targets::Classes { names, .. } => ensure!(
+                names.len() > 1,
+                "{path}: all rows are of one class, `{}`; there is nothing to learn",
+                names.concat()
+            ),
+            Targets::Numbers(numbers) => ensure!(
+                numbers.iter().any(|number| *number != numbers[0]),
+                "{path}: the target of all rows is {}; there is nothing to learn",
+                numbers[0]
+            ),
+        }
         Ok(table)
     }
 
@@ -55,12 +75,14 @@ impl Table {
         Self {
             features: digits.data,
             feature_count: digits.num_features,
-            targets: digits.target.iter().map(|&digit| digit as usize).collect(),
-            classes: (0..10).map(|digit| digit.to_string()).collect(),
+            targets: Targets::Classes {
+                numbers: digits.target.iter().map(|&digit| digit as usize).collect(),
+                names: (0..10).map(|digit| digit.to_string()).collect(),
+            },
         }
     }
 
-    fn csv(path: &Path, target: &str) -> Result<Self> {
+    fn csv(path: &Path, target: &str, task: Task) -> Result<Self> {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path)?;
         let header = reader.headers()?.clone();
         ensure!(!header.is_empty(), "the file is empty: expected a header row, then a row a sample");
@@ -74,34 +96,54 @@ impl Table {
         };
         ensure!(header.len() > 1, "there is no column besides `{target}` to predict it from");
 
-        let mut features = Vec::new();
-        let mut labels = Vec::new();
+        let (mut features, mut labels, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
         for (row, record) in reader.records().enumerate() {
             let record = record?;
             let row = row + 1;
             for (column, cell) in record.iter().enumerate() {
                 let place = || format!("row {row}, column `{}`", header[column]);
-                if column == target_column {
-                    ensure!(is_class(cell), "{}: expected an integer or a text as a class, but got `{cell}`", place());
-                    labels.push(cell.to_owned());
-                } else {
+                let number = || {
                     let number = cell.parse::<f32>().ok().filter(|number| number.is_finite());
-                    features.push(number.with_context(|| format!("{}: expected a number, but got `{cell}`", place()))?);
+                    number.with_context(|| format!("{}: expected a number, but got `{cell}`", place()))
+                };
+                match (column == target_column, task) {
+                    (false, _) => features.push(number()?),
+                    (true, Task::Regression) => numbers.push(number()?),
+                    (true, Task::Classification) => {
+                        let hint = if number().is_ok() { "; for a number add --task regression" } else { "" };
+                        ensure!(
+                            is_class(cell),
+                            "{}: expected an integer or a text as a class, but got `{cell}`{hint}",
+                            place()
+                        );
+                        labels.push(cell.to_owned());
+                    }
                 }
             }
         }
-        ensure!(!labels.is_empty(), "the file has a header, but no rows");
+        ensure!(!features.is_empty(), "the file has a header, but no rows");
 
-        let classes = sorted_classes(&labels);
-        let targets = labels
-            .iter()
-            .map(|label| classes.iter().position(|class| class == label).expect("classes are made of the labels"))
-            .collect();
-        Ok(Self { features, feature_count: header.len() - 1, targets, classes })
+        let targets = match task {
+            Task::Regression => Targets::Numbers(numbers),
+            Task::Classification => {
+                let names = sorted_classes(&labels);
+                let number = |label| names.iter().position(|name| name == label).expect("names are made of the labels");
+                Targets::Classes { numbers: labels.iter().map(number).collect(), names }
+            }
+        };
+        Ok(Self { features, feature_count: header.len() - 1, targets })
+    }
+
+    /// How many numbers a model has to give for a row.
+    pub fn outputs(&self) -> usize {
+        match &self.targets {
+            Targets::Classes { names, .. } => names.len(),
+            Targets::Numbers(_) => 1,
+        }
     }
 
     pub fn len(&self) -> usize {
-        self.targets.len()
+        self.features.len() / self.feature_count
     }
 
     pub fn row(&self, row: usize) -> &[f32] {
@@ -119,17 +161,27 @@ impl Table {
             rows.len()
         );
         let (train, validation) = rows.split_at(count);
-        let mut split = Split { train: self.select(train), validation: self.select(validation) };
-        standardise(&mut split);
-        Ok(split)
+        let (mut train, mut validation) = (self.select(train), self.select(validation));
+        for column in 0..self.feature_count {
+            standardise(&mut train.features, &mut validation.features, column, self.feature_count);
+        }
+        let unit = match (&mut train.targets, &mut validation.targets) {
+            (Targets::Numbers(train), Targets::Numbers(validation)) => standardise(train, validation, 0, 1),
+            _ => 1.0,
+        };
+        Ok(Split { train, validation, unit })
     }
 
     fn select(&self, rows: &[usize]) -> Self {
         Self {
             features: rows.iter().flat_map(|&row| self.row(row)).copied().collect(),
             feature_count: self.feature_count,
-            targets: rows.iter().map(|&row| self.targets[row]).collect(),
-            classes: self.classes.clone(),
+            targets: match &self.targets {
+                Targets::Classes { numbers, names } => {
+                    Targets::Classes { numbers: rows.iter().map(|&row| numbers[row]).collect(), names: names.clone() }
+                }
+                Targets::Numbers(numbers) => Targets::Numbers(rows.iter().map(|&row| numbers[row]).collect()),
+            },
         }
     }
 }
@@ -149,18 +201,18 @@ fn sorted_classes(labels: &[String]) -> Vec<String> {
     classes
 }
 
-/// Gives every feature mean 0 and standard deviation 1 over the training rows; a constant one becomes 0.
-fn standardise(split: &mut Split) {
-    let (rows, columns) = (split.train.len() as f64, split.train.feature_count);
-    for column in 0..columns {
-        let values = || split.train.features[column..].iter().step_by(columns).map(|&x| f64::from(x));
-        let mean = values().sum::<f64>() / rows;
-        let deviation = (values().map(|x| (x - mean).powi(2)).sum::<f64>() / rows).sqrt();
-        let factor = if deviation > 0.0 { 1.0 / deviation } else { 0.0 };
-        for table in [&mut split.train, &mut split.validation] {
-            for x in table.features[column..].iter_mut().step_by(columns) {
-                *x = ((f64::from(*x) - mean) * factor) as f32;
-            }
+/// Gives a column of both parts mean 0 and standard deviation 1 over the training rows; a constant one becomes 0. Returns what
+/// 1 stands for then.
+fn standardise(train: &mut [f32], validation: &mut [f32], column: usize, columns: usize) -> f64 {
+    let values = || train[column..].iter().step_by(columns).map(|&x| f64::from(x));
+    let rows = values().count() as f64;
+    let mean = values().sum::<f64>() / rows;
+    let deviation = (values().map(|x| (x - mean).powi(2)).sum::<f64>() / rows).sqrt();
+    let factor = if deviation > 0.0 { 1.0 / deviation } else { 0.0 };
+    for part in [train, validation] {
+        for x in part[column..].iter_mut().step_by(columns) {
+            *x = ((f64::from(*x) - mean) * factor) as f32;
         }
     }
+    deviation
 }

@@ -5,31 +5,38 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use maud::html;
 
-use super::data::Split;
-use super::train::Metrics;
+use super::data::{Split, Targets};
+use super::train::{Metrics, loss_name, metric_name, shown};
 use crate::report::{curves, page};
-use crate::settings::MlpSettings;
+use crate::settings::{MlpSettings, Task};
 
 /// The page for a run that has finished at least one epoch.
 pub fn html(settings: &MlpSettings, split: &Split, history: &[Metrics], folder: &Path) -> Result<String> {
     let last = history.last().context("a report needs an epoch to report on")?;
-    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let gap = format!("{:.1}", 100.0 * (last.train_accuracy - last.val_accuracy));
+    let task = settings.task;
     let points = |value: fn(&Metrics) -> f64| history.iter().map(|row| (row.epoch, value(row))).collect::<Vec<_>>();
-    let accuracy = curves("epoch", "accuracy", &points(|row| row.train_accuracy), &points(|row| row.val_accuracy))?;
-    let loss = curves("epoch", "cross-entropy", &points(|row| row.train_loss), &points(|row| row.val_loss))?;
+    let metric =
+        curves("epoch", metric_name(task), &points(|row| row.train.metric), &points(|row| row.validation.metric))?;
+    let loss = curves("epoch", loss_name(task), &points(|row| row.train.loss), &points(|row| row.validation.loss))?;
+    let [train, validation] = [last.train, last.validation].map(|score| shown(task, score.metric));
+    let gap = last.train.metric - last.validation.metric;
     let folder = folder.display();
 
     let body = html! {
         p.lead {
-            "After " (history.len()) " of " (settings.epochs) " epochs the network is right on "
-            b.train { (percent(last.train_accuracy)) } " of its training rows and on "
-            b.validation { (percent(last.val_accuracy)) } " of the validation rows: a gap of "
-            b { (gap) } " points."
+            "After " (history.len()) " of " (settings.epochs) " epochs the network "
+            @if task == Task::Classification {
+                "is right on " b.train { (train) } " of its training rows and on " b.validation { (validation) }
+                " of the validation rows: a gap of " b { (format!("{:.1}", 100.0 * gap)) } " points."
+            } @else {
+                "explains " b.train { (train) } " of the variance of its training rows and " b.validation { (validation) }
+                " of that of the validation rows (R2, 1 at best); it is off by " b.train { (format!("{:.4}", last.train.loss)) }
+                " and " b.validation { (format!("{:.4}", last.validation.loss)) } " (RMSE)."
+            }
         }
-        h2 { "Accuracy" }
-        (accuracy)
-        h2 { "Loss" }
+        h2 { (if task == Task::Classification { "Accuracy" } else { "R2" }) }
+        (metric)
+        h2 { (if task == Task::Classification { "Loss" } else { "RMSE" }) }
         (loss)
         p { "All of it is measured in eval mode, where dropout does nothing: on the " b.train { "training" } " rows and on the "
             b.validation { "validation" } " rows, after each epoch." }
@@ -39,7 +46,7 @@ pub fn html(settings: &MlpSettings, split: &Split, history: &[Metrics], folder: 
             @if let Some(target) = &settings.target { tr { th { "target" } td { (target) } } }
             tr { th { "rows" } td { (split.train.len()) " to train on, " (split.validation.len()) " for validation" } }
             tr { th { "features" } td { (split.train.feature_count) } }
-            tr { th { "classes" } td { (split.train.classes.len()) } }
+            @if let Targets::Classes { names, .. } = &split.train.targets { tr { th { "classes" } td { (names.len()) } } }
             tr { th { "hidden layers" } td { (settings.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) } }
             tr { th { "dropout" } td { (settings.dropout) } }
             tr { th { "batch size" } td { (settings.batch_size) } }

@@ -11,22 +11,71 @@ use nn_dropout::Generator;
 use rand::seq::SliceRandom;
 use serde::Serialize;
 
-use super::data::Table;
+use super::data::{Table, Targets};
 use super::model::Mlp;
 use super::report;
-use crate::run::{Ended, REPORT, RunDir, WEIGHTS};
-use crate::settings::{MlpSettings, Output, to_toml};
+use crate::run::{Ended, REPORT, Rows, RunDir, WEIGHTS};
+use crate::settings::{MlpSettings, Output, Task, to_toml};
 use crate::training::{MAX_PARAMETERS, progress_bar, rng};
 use crate::{interrupt, weights};
 
-/// A row of `metrics.csv`: the model after an epoch, in eval mode.
-#[derive(Clone, Copy, Serialize)]
+/// The model after an epoch, in eval mode.
+#[derive(Clone, Copy)]
 pub struct Metrics {
     pub epoch: usize,
-    pub train_loss: f64,
-    pub train_accuracy: f64,
-    pub val_loss: f64,
-    pub val_accuracy: f64,
+    pub train: Score,
+    pub validation: Score,
+}
+
+/// How good the model is on a part of the table.
+#[derive(Clone, Copy)]
+pub struct Score {
+    /// The mean cross-entropy of classes; the root of the mean squared error of numbers, in their unit.
+    pub loss: f64,
+    /// The share of rows whose class is right; R2, the share of the numbers' variance that is explained.
+    pub metric: f64,
+}
+
+/// A row of `metrics.csv` where classes are predicted.
+#[derive(Serialize)]
+struct ClassificationRow {
+    epoch: usize,
+    train_loss: f64,
+    train_accuracy: f64,
+    val_loss: f64,
+    val_accuracy: f64,
+}
+
+/// The same where numbers are.
+#[derive(Serialize)]
+struct RegressionRow {
+    epoch: usize,
+    train_rmse: f64,
+    train_r2: f64,
+    val_rmse: f64,
+    val_r2: f64,
+}
+
+impl Metrics {
+    fn add_to(self, rows: &mut Rows, task: Task) -> Result<()> {
+        let Self { epoch, train, validation } = self;
+        match task {
+            Task::Classification => rows.add(&ClassificationRow {
+                epoch,
+                train_loss: train.loss,
+                train_accuracy: train.metric,
+                val_loss: validation.loss,
+                val_accuracy: validation.metric,
+            }),
+            Task::Regression => rows.add(&RegressionRow {
+                epoch,
+                train_rmse: train.loss,
+                train_r2: train.metric,
+                val_rmse: validation.loss,
+                val_r2: validation.metric,
+            }),
+        }
+    }
 }
 
 /// What the seed is spent on, each from a stream of its own: a change to one leaves the others as they were.
@@ -42,7 +91,7 @@ pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
     let split = Table::load(settings)?.split(settings.train_fraction, &mut rng(settings.seed, Stream::Split as u64))?;
     let sizes: Vec<usize> = iter::once(split.train.feature_count)
         .chain(settings.hidden.iter().map(|size| size.get()))
-        .chain(iter::once(split.train.classes.len()))
+        .chain(iter::once(split.train.outputs()))
         .collect();
     let parameters = Mlp::parameters(&sizes);
     ensure!(
@@ -74,9 +123,9 @@ pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
             if interrupt::noted() {
                 break 'epochs;
             }
-            let (x, y) = batch(&split.train, rows, &device.clone().autodiff());
-            let logits = model.forward(x);
-            let loss = CrossEntropyLossConfig::new().init(&logits.device()).forward(logits, y);
+            let device = device.clone().autodiff();
+            let outputs = model.forward(features(&split.train, rows, &device));
+            let loss = loss(outputs, &split.train.targets, rows, &device);
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             // Falls linearly to 0, which lets the noise of dropout average out in the end.
             let learning_rate = settings.learning_rate.get() * (1.0 - step as f64 / steps as f64);
@@ -84,12 +133,16 @@ pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
             step += 1;
         }
         let valid = model.valid();
-        let (train_loss, train_accuracy) = evaluate(&valid, &split.train, &device);
-        let (val_loss, val_accuracy) = evaluate(&valid, &split.validation, &device);
-        let metrics = Metrics { epoch, train_loss, train_accuracy, val_loss, val_accuracy };
-        rows.add(&metrics)?;
+        let [train, validation] =
+            [&split.train, &split.validation].map(|part| evaluate(&valid, part, split.unit, &device));
+        let metrics = Metrics { epoch, train, validation };
+        metrics.add_to(&mut rows, settings.task)?;
         history.push(metrics);
-        progress.set_message(format!("validation accuracy {:.1} %", 100.0 * val_accuracy));
+        progress.set_message(format!(
+            "validation {} {}",
+            metric_name(settings.task),
+            shown(settings.task, validation.metric)
+        ));
         progress.inc(1);
     }
     progress.finish_and_clear();
@@ -104,34 +157,95 @@ pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
     if let Ended::Interrupted = ended {
         println!("interrupted after {} of {} epochs", history.len(), settings.epochs);
     }
-    println!("training accuracy    {:5.1} %", 100.0 * last.train_accuracy);
-    println!("validation accuracy  {:5.1} %", 100.0 * last.val_accuracy);
-    println!("gap                  {:5.1} points", 100.0 * (last.train_accuracy - last.val_accuracy));
+    let name = metric_name(settings.task);
+    for (part, score) in [("training", last.train), ("validation", last.validation)] {
+        let metric = shown(settings.task, score.metric);
+        match settings.task {
+            Task::Classification => println!("{:<20} {metric:>7}", format!("{part} {name}")),
+            Task::Regression => {
+                println!(
+                    "{:<13} {metric:>7}, {} {:.4}",
+                    format!("{part} {name}"),
+                    loss_name(settings.task),
+                    score.loss
+                );
+            }
+        }
+    }
+    if settings.task == Task::Classification {
+        println!("{:<20} {:>5.1} points", "gap", 100.0 * (last.train.metric - last.validation.metric));
+    }
     println!("results in {}, curves in {}", run.path().display(), run.file(REPORT).display());
     Ok(ended)
 }
 
-fn batch(table: &Table, rows: &[usize], device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
-    let features: Vec<f32> = rows.iter().flat_map(|&row| table.row(row)).copied().collect();
-    let targets: Vec<i64> = rows.iter().map(|&row| table.targets[row] as i64).collect();
-    (
-        Tensor::from_data(TensorData::new(features, [rows.len(), table.feature_count]), device),
-        Tensor::from_data(TensorData::new(targets, [rows.len()]), device),
-    )
+/// What [`Score::metric`] is called.
+pub fn metric_name(task: Task) -> &'static str {
+    match task {
+        Task::Classification => "accuracy",
+        Task::Regression => "R2",
+    }
 }
 
-/// Mean loss and accuracy of a model in eval mode over all rows of a table.
-fn evaluate(model: &Mlp, table: &Table, device: &Device) -> (f64, f64) {
+/// What [`Score::loss`] is called.
+pub fn loss_name(task: Task) -> &'static str {
+    match task {
+        Task::Classification => "cross-entropy",
+        Task::Regression => "RMSE",
+    }
+}
+
+/// A metric for people.
+pub fn shown(task: Task, metric: f64) -> String {
+    match task {
+        Task::Classification => format!("{:.1} %", 100.0 * metric),
+        Task::Regression => format!("{metric:.3}"),
+    }
+}
+
+fn features(table: &Table, rows: &[usize], device: &Device) -> Tensor<2> {
+    let features: Vec<f32> = rows.iter().flat_map(|&row| table.row(row)).copied().collect();
+    Tensor::from_data(TensorData::new(features, [rows.len(), table.feature_count]), device)
+}
+
+/// The mean loss of a model's outputs for these rows: the cross-entropy, or the squared error.
+fn loss(outputs: Tensor<2>, targets: &Targets, rows: &[usize], device: &Device) -> Tensor<1> {
+    match targets {
+        Targets::Classes { numbers, .. } => {
+            let numbers: Vec<i64> = rows.iter().map(|&row| numbers[row] as i64).collect();
+            let numbers = Tensor::<1, Int>::from_data(TensorData::new(numbers, [rows.len()]), device);
+            CrossEntropyLossConfig::new().init(device).forward(outputs, numbers)
+        }
+        Targets::Numbers(numbers) => {
+            let numbers: Vec<f32> = rows.iter().map(|&row| numbers[row]).collect();
+            let numbers = Tensor::<2>::from_data(TensorData::new(numbers, [rows.len(), 1]), device);
+            (outputs - numbers).square().mean()
+        }
+    }
+}
+
+/// The score of a model in eval mode over all rows of a table.
+fn evaluate(model: &Mlp, table: &Table, unit: f64, device: &Device) -> Score {
     const ROWS: usize = 1024;
     let rows: Vec<usize> = (0..table.len()).collect();
-    let (mut loss, mut correct) = (0.0, 0.0);
+    let (mut total, mut hits) = (0.0, 0.0);
     for rows in rows.chunks(ROWS) {
-        let (x, y) = batch(table, rows, device);
-        let logits = model.forward(x);
-        let hits = logits.clone().argmax(1).squeeze_dim::<1>(1).equal(y.clone()).int().sum();
-        correct += hits.into_scalar::<f64>();
-        let mean = CrossEntropyLossConfig::new().init(device).forward(logits, y);
-        loss += mean.into_scalar::<f64>() * rows.len() as f64;
+        let outputs = model.forward(features(table, rows, device));
+        if let Targets::Classes { numbers, .. } = &table.targets {
+            let guesses = outputs.clone().argmax(1).into_data();
+            hits +=
+                rows.iter().zip(guesses.iter::<i64>()).filter(|(row, guess)| numbers[**row] as i64 == *guess).count()
+                    as f64;
+        }
+        total += loss(outputs, &table.targets, rows, device).into_scalar::<f64>() * rows.len() as f64;
     }
-    (loss / table.len() as f64, correct / table.len() as f64)
+    let count = table.len() as f64;
+    match &table.targets {
+        Targets::Classes { .. } => Score { loss: total / count, metric: hits / count },
+        Targets::Numbers(numbers) => {
+            let mean = numbers.iter().map(|&number| f64::from(number)).sum::<f64>() / count;
+            let around_mean: f64 = numbers.iter().map(|&number| (f64::from(number) - mean).powi(2)).sum();
+            Score { loss: unit * (total / count).sqrt(), metric: 1.0 - total / around_mean }
+        }
+    }
 }
