@@ -30,6 +30,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(name = "nn-dropout", version, arg_required_else_help = true)]
 enum Command {
     Train(Box<TrainArgs>),
+    Predict(mlp::PredictArgs),
     Generate(gpt::GenerateArgs),
     Apply(apply::ApplyArgs),
 }
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
     };
     let ended = match command {
         Command::Train(args) => train(&args),
+        Command::Predict(args) => mlp::predict(&args).map(|()| Ended::Finished),
         Command::Generate(args) => gpt::generate(&args).map(|()| Ended::Finished),
         Command::Apply(args) => apply::apply(&args).map(|()| Ended::Finished),
     };

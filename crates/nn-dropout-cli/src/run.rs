@@ -14,6 +14,8 @@ pub const CONFIG: &str = "config.toml";
 pub const METRICS: &str = "metrics.csv";
 pub const WEIGHTS: &str = "model.safetensors";
 pub const REPORT: &str = "report.html";
+/// What a perceptron has to know of its table.
+pub const SCHEMA: &str = "table.json";
 pub const VOCABULARY: &str = "vocabulary.txt";
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
@@ -43,7 +45,7 @@ impl RunDir {
                 present.display()
             );
             ensure!(output.force, "{shown} holds a run already; overwrite it with --force, or name another with --out");
-            for name in [CHECKPOINT, REPORT, WEIGHTS, METRICS, VOCABULARY] {
+            for name in [CHECKPOINT, REPORT, WEIGHTS, METRICS, SCHEMA, VOCABULARY] {
                 remove(&path.join(name))?;
             }
         }

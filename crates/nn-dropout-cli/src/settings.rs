@@ -187,7 +187,7 @@ pub struct GptSettings {
     pub rng: TrainRng,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 pub struct MlpSettings {
     /// `digits`, or the path of a CSV file.
     pub data: PathBuf,

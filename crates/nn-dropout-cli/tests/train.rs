@@ -45,7 +45,10 @@ fn the_digits_are_learned_and_all_results_are_there() {
     let folder = TempDir::new().unwrap();
     let printed = succeed(&folder, &["train", "--hidden", "64,32", "--epochs", "10", "--dropout", "0.2"]);
     let out = "runs/digits-p0.2-seed42";
-    assert_eq!(entries(&folder.path().join(out)), ["config.toml", "metrics.csv", "model.safetensors", "report.html"]);
+    assert_eq!(
+        entries(&folder.path().join(out)),
+        ["config.toml", "metrics.csv", "model.safetensors", "report.html", "table.json"]
+    );
 
     let rows = metrics(&folder, out);
     assert_eq!(rows.len(), 10);
@@ -249,7 +252,7 @@ fn a_run_is_overwritten_only_by_force_and_other_folders_never() {
     assert_eq!(read(&folder, "mine/metrics.csv"), before);
     succeed(&folder, &with(QUICK, &["--out", "mine", "--seed", "5", "--force"]));
     assert_ne!(read(&folder, "mine/metrics.csv"), before);
-    assert_eq!(entries(&folder.path().join("mine")).len(), 4);
+    assert_eq!(entries(&folder.path().join("mine")).len(), 5);
 
     fs::create_dir(folder.path().join("photos")).unwrap();
     write(&folder, "photos/cat.png", "miaow");
@@ -374,7 +377,7 @@ fn an_interrupted_run_leaves_what_it_finished_readable() {
     let rows = metrics(&folder, "long");
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(printed.starts_with(&format!("interrupted after {} of 1000000 epochs\n", rows.len())), "{printed}");
-    assert_eq!(entries(&folder.path().join("long")).len(), 4);
+    assert_eq!(entries(&folder.path().join("long")).len(), 5);
     let weights = fs::read(folder.path().join("long/model.safetensors")).unwrap();
     assert_eq!(SafeTensors::deserialize(&weights).unwrap().len(), 4);
     assert!(read(&folder, "long/report.html").ends_with("</html>"));

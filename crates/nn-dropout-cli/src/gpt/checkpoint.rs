@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow};
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::ModuleOptimizer;
-use burn::store::{ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore};
 use burn::tensor::Tensor;
 use nn_dropout::{Generator, GeneratorState};
 use safetensors::tensor::TensorView;
@@ -65,67 +64,33 @@ pub fn load(
         let optimizer = optimizer.map_err(|error| anyhow!("the optimiser's state: {error}"))?;
         let state: GeneratorState = serde_json::from_str(entry(GENERATOR)?)?;
         let progress = Progress { step: entry(STEP)?.parse()?, metrics: entry(METRICS)?.clone() };
-        let model = load_weights(model, bytes.clone())?;
+        let model = weights::load(model, bytes.clone(), has_no_place)?;
         generator.set_state(state);
         Ok((model, optimizer, progress))
     };
     load().map_err(|error: anyhow::Error| anyhow!("{}: no checkpoint of this run: {error:#}", path.display()))
 }
 
-/// The model with the weights of nanoGPT's `state_dict`.
+/// The model with the weights of nanoGPT's `state_dict`, or of a checkpoint.
 pub fn read_weights(path: &Path, model: Gpt) -> Result<Gpt> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    load_weights(model, bytes).with_context(|| path.display().to_string())
+    weights::load(model, bytes, has_no_place).with_context(|| path.display().to_string())
 }
 
-fn load_weights(mut model: Gpt, bytes: Vec<u8>) -> Result<Gpt> {
-    let own = weights::to_bytes(&model)?;
-    check_weights(&SafeTensors::deserialize(&own)?, &parse(&bytes)?)?;
-    let mut store = SafetensorsStore::from_bytes(Some(bytes)).with_from_adapter(PyTorchToBurnAdapter);
-    model.load_from(&mut store).map_err(|error| anyhow!("{}", error.to_string().replace('\n', " ")))?;
-    Ok(model)
-}
-
-/// Whether the tensors are those of the model, but for what nanoGPT has twice or can work out.
-fn check_weights(own: &SafeTensors, given: &SafeTensors) -> Result<()> {
-    let mut names = own.names();
-    names.sort_unstable();
-    for name in names {
-        let (own, given) = (own.tensor(name)?, given.tensor(name));
-        let given = given.map_err(|_| anyhow!("there is no tensor `{name}`"))?;
-        let [theirs, ours] = [given.shape(), own.shape()];
-        ensure!(
-            theirs == ours,
-            "tensor `{name}` has the shape {theirs:?}, and the sizes of the model make it {ours:?}"
-        );
-        ensure!(
-            given.dtype() == Dtype::F32,
-            "tensor `{name}`: expected numbers of type F32, but got {:?}",
-            given.dtype()
-        );
-    }
-    let has_place = |name: &str| {
-        own.tensor(name).is_ok() || name == OPTIMIZER || name == "lm_head.weight" || name.ends_with(".attn.bias")
-    };
-    match given.names().into_iter().filter(|name| !has_place(name)).min() {
-        Some(name) => bail!("the model has no tensor `{name}`, by its sizes and whether it has biases"),
-        None => Ok(()),
-    }
+/// What nanoGPT has twice or can work out, and what checkpoints have besides the weights.
+fn has_no_place(name: &str) -> bool {
+    name == OPTIMIZER || name == "lm_head.weight" || name.ends_with(".attn.bias")
 }
 
 /// How many tokens the model has that these weights are of.
 pub fn vocab_size(path: &Path) -> Result<usize> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let rows = || {
-        let embedding = parse(&bytes)?.tensor("transformer.wte.weight").map(|tensor| tensor.shape().to_vec());
+        let embedding = weights::parse(&bytes)?.tensor("transformer.wte.weight").map(|tensor| tensor.shape().to_vec());
         let shape = embedding.map_err(|_| anyhow!("there is no tensor `transformer.wte.weight`"))?;
         shape.first().copied().context("tensor `transformer.wte.weight` has no dimension")
     };
     rows().with_context(|| path.display().to_string())
-}
-
-fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>> {
-    SafeTensors::deserialize(bytes).map_err(|error| anyhow!("no .safetensors file: {error}"))
 }
 
 /// Numbers the parameters in their order: an optimiser's state names them by number, and those that Burn gives are random.

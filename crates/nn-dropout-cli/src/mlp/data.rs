@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::settings::{MlpSettings, Task, TrainFraction};
 
@@ -13,7 +14,8 @@ use crate::settings::{MlpSettings, Task, TrainFraction};
 pub struct Table {
     /// Row by row.
     pub features: Vec<f32>,
-    pub feature_count: usize,
+    /// What the features are called.
+    pub columns: Vec<String>,
     pub targets: Targets,
 }
 
@@ -31,8 +33,97 @@ pub enum Targets {
 pub struct Split {
     pub train: Table,
     pub validation: Table,
-    /// How much a target number of 1 is in the unit of the table.
-    pub unit: f64,
+    pub schema: Schema,
+}
+
+/// What a model has to know of the table that it learns from, to be used on others: `table.json` in its folder.
+#[derive(Deserialize, Serialize)]
+pub struct Schema {
+    pub features: Vec<Column>,
+    pub target: Target,
+}
+
+/// A column of numbers, and how it is standardised.
+#[derive(Deserialize, Serialize)]
+pub struct Column {
+    name: String,
+    mean: f64,
+    deviation: f64,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// Their names, in the order of a model's outputs.
+    Classes(Vec<String>),
+    Numbers(Column),
+}
+
+impl Column {
+    /// From the values in the training rows.
+    fn of(name: &str, values: impl Iterator<Item = f32> + Clone) -> Self {
+        let values = values.map(f64::from);
+        let rows = values.clone().count() as f64;
+        let mean = values.clone().sum::<f64>() / rows;
+        let deviation = (values.map(|x| (x - mean).powi(2)).sum::<f64>() / rows).sqrt();
+        Self { name: name.to_owned(), mean, deviation }
+    }
+
+    /// A value with mean 0 and standard deviation 1 over the training rows. A column that was constant there is 0.
+    fn standardise(&self, value: f32) -> f32 {
+        let factor = if self.deviation > 0.0 { 1.0 / self.deviation } else { 0.0 };
+        ((f64::from(value) - self.mean) * factor) as f32
+    }
+
+    /// What a standardised value was.
+    pub fn restore(&self, value: f64) -> f64 {
+        value * self.deviation + self.mean
+    }
+
+    /// How much a standardised 1 is in the unit of the table.
+    pub fn unit(&self) -> f64 {
+        self.deviation
+    }
+}
+
+impl Schema {
+    /// How many numbers a model has to give for a row.
+    pub fn outputs(&self) -> usize {
+        match &self.target {
+            Target::Classes(names) => names.len(),
+            Target::Numbers(_) => 1,
+        }
+    }
+
+    /// The standardised features of the rows of a CSV file, row by row, which has a column for each. Others do not matter.
+    pub fn read_features(&self, path: &Path) -> Result<Vec<f32>> {
+        let read = || {
+            let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path)?;
+            let header = reader.headers()?.clone();
+            let header: Vec<&str> = header.iter().map(|name| name.trim_start_matches('\u{feff}')).collect();
+            let place = |column: &Column| {
+                let place = header.iter().position(|name| *name == column.name);
+                place.with_context(|| format!("there is no column `{}`, which the model looks at", column.name))
+            };
+            let places = self.features.iter().map(place).collect::<Result<Vec<_>>>()?;
+            let mut features = Vec::new();
+            for (row, record) in reader.records().enumerate() {
+                let record = record?;
+                for (column, &place) in self.features.iter().zip(&places) {
+                    features.push(column.standardise(number(&record[place], row + 1, &column.name)?));
+                }
+            }
+            ensure!(!features.is_empty(), "there are no rows in it");
+            Ok(features)
+        };
+        read().with_context(|| path.display().to_string())
+    }
+}
+
+/// The number in a cell.
+fn number(cell: &str, row: usize, column: &str) -> Result<f32> {
+    let number = cell.parse::<f32>().ok().filter(|number| number.is_finite());
+    number.with_context(|| format!("row {row}, column `{column}`: expected a number, but got `{cell}`"))
 }
 
 impl Table {
@@ -74,7 +165,7 @@ impl Table {
         let digits = smartcore::dataset::digits::load_dataset();
         Self {
             features: digits.data,
-            feature_count: digits.num_features,
+            columns: (0..digits.num_features).map(|pixel| format!("pixel_{pixel}")).collect(),
             targets: Targets::Classes {
                 numbers: digits.target.iter().map(|&digit| digit as usize).collect(),
                 names: (0..10).map(|digit| digit.to_string()).collect(),
@@ -101,11 +192,7 @@ impl Table {
             let record = record?;
             let row = row + 1;
             for (column, cell) in record.iter().enumerate() {
-                let place = || format!("row {row}, column `{}`", header[column]);
-                let number = || {
-                    let number = cell.parse::<f32>().ok().filter(|number| number.is_finite());
-                    number.with_context(|| format!("{}: expected a number, but got `{cell}`", place()))
-                };
+                let number = || number(cell, row, header[column]);
                 match (column == target_column, task) {
                     (false, _) => features.push(number()?),
                     (true, Task::Regression) => numbers.push(number()?),
@@ -113,8 +200,7 @@ impl Table {
                         let hint = if number().is_ok() { "; for a number add --task regression" } else { "" };
                         ensure!(
                             is_class(cell),
-                            "{}: expected an integer or a text as a class, but got `{cell}`{hint}",
-                            place()
+                            "row {row}, column `{target}`: expected an integer or a text as a class, but got `{cell}`{hint}"
                         );
                         labels.push(cell.to_owned());
                     }
@@ -131,23 +217,16 @@ impl Table {
                 Targets::Classes { numbers: labels.iter().map(number).collect(), names }
             }
         };
-        Ok(Self { features, feature_count: header.len() - 1, targets })
-    }
-
-    /// How many numbers a model has to give for a row.
-    pub fn outputs(&self) -> usize {
-        match &self.targets {
-            Targets::Classes { names, .. } => names.len(),
-            Targets::Numbers(_) => 1,
-        }
+        let columns = header.iter().filter(|name| **name != target).map(|&name| name.to_owned()).collect();
+        Ok(Self { features, columns, targets })
     }
 
     pub fn len(&self) -> usize {
-        self.features.len() / self.feature_count
+        self.features.len() / self.columns.len()
     }
 
     pub fn row(&self, row: usize) -> &[f32] {
-        &self.features[row * self.feature_count..][..self.feature_count]
+        &self.features[row * self.columns.len()..][..self.columns.len()]
     }
 
     /// Shuffles the rows, and gives the first `fraction` of them to training.
@@ -162,20 +241,32 @@ impl Table {
         );
         let (train, validation) = rows.split_at(count);
         let (mut train, mut validation) = (self.select(train), self.select(validation));
-        for column in 0..self.feature_count {
-            standardise(&mut train.features, &mut validation.features, column, self.feature_count);
-        }
-        let unit = match (&mut train.targets, &mut validation.targets) {
-            (Targets::Numbers(train), Targets::Numbers(validation)) => standardise(train, validation, 0, 1),
-            _ => 1.0,
+        let count = self.columns.len();
+        let values = |column: usize| train.features[column..].iter().step_by(count).copied();
+        let features: Vec<Column> =
+            self.columns.iter().enumerate().map(|(i, name)| Column::of(name, values(i))).collect();
+        let target = match &train.targets {
+            Targets::Classes { names, .. } => Target::Classes(names.clone()),
+            Targets::Numbers(numbers) => Target::Numbers(Column::of("", numbers.iter().copied())),
         };
-        Ok(Split { train, validation, unit })
+        let schema = Schema { features, target };
+        for part in [&mut train, &mut validation] {
+            for (column, x) in schema.features.iter().cycle().zip(&mut part.features) {
+                *x = column.standardise(*x);
+            }
+            if let (Target::Numbers(column), Targets::Numbers(numbers)) = (&schema.target, &mut part.targets) {
+                for x in numbers {
+                    *x = column.standardise(*x);
+                }
+            }
+        }
+        Ok(Split { train, validation, schema })
     }
 
     fn select(&self, rows: &[usize]) -> Self {
         Self {
             features: rows.iter().flat_map(|&row| self.row(row)).copied().collect(),
-            feature_count: self.feature_count,
+            columns: self.columns.clone(),
             targets: match &self.targets {
                 Targets::Classes { numbers, names } => {
                     Targets::Classes { numbers: rows.iter().map(|&row| numbers[row]).collect(), names: names.clone() }
@@ -199,20 +290,4 @@ fn sorted_classes(labels: &[String]) -> Vec<String> {
         classes.sort_by_key(|class| class.parse::<i64>().ok());
     }
     classes
-}
-
-/// Gives a column of both parts mean 0 and standard deviation 1 over the training rows; a constant one becomes 0. Returns what
-/// 1 stands for then.
-fn standardise(train: &mut [f32], validation: &mut [f32], column: usize, columns: usize) -> f64 {
-    let values = || train[column..].iter().step_by(columns).map(|&x| f64::from(x));
-    let rows = values().count() as f64;
-    let mean = values().sum::<f64>() / rows;
-    let deviation = (values().map(|x| (x - mean).powi(2)).sum::<f64>() / rows).sqrt();
-    let factor = if deviation > 0.0 { 1.0 / deviation } else { 0.0 };
-    for part in [train, validation] {
-        for x in part[column..].iter_mut().step_by(columns) {
-            *x = ((f64::from(*x) - mean) * factor) as f32;
-        }
-    }
-    deviation
 }

@@ -2,7 +2,9 @@
 
 mod data;
 mod model;
+mod predict;
 mod report;
 mod train;
 
+pub use predict::{PredictArgs, predict};
 pub use train::train;

@@ -45,7 +45,7 @@ pub fn html(settings: &MlpSettings, split: &Split, history: &[Metrics], folder: 
             tr { th { "data" } td { (settings.data.display()) } }
             @if let Some(target) = &settings.target { tr { th { "target" } td { (target) } } }
             tr { th { "rows" } td { (split.train.len()) " to train on, " (split.validation.len()) " for validation" } }
-            tr { th { "features" } td { (split.train.feature_count) } }
+            tr { th { "features" } td { (split.schema.features.len()) } }
             @if let Targets::Classes { names, .. } = &split.train.targets { tr { th { "classes" } td { (names.len()) } } }
             tr { th { "hidden layers" } td { (settings.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) } }
             tr { th { "dropout" } td { (settings.dropout) } }

@@ -11,10 +11,10 @@ use nn_dropout::Generator;
 use rand::seq::SliceRandom;
 use serde::Serialize;
 
-use super::data::{Table, Targets};
+use super::data::{Schema, Table, Target, Targets};
 use super::model::Mlp;
 use super::report;
-use crate::run::{Ended, REPORT, Rows, RunDir, WEIGHTS};
+use crate::run::{Ended, REPORT, Rows, RunDir, SCHEMA, WEIGHTS};
 use crate::settings::{MlpSettings, Output, Task, to_toml};
 use crate::training::{MAX_PARAMETERS, progress_bar, rng};
 use crate::{interrupt, weights};
@@ -89,10 +89,7 @@ enum Stream {
 /// Nothing is written before all input has been checked.
 pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
     let split = Table::load(settings)?.split(settings.train_fraction, &mut rng(settings.seed, Stream::Split as u64))?;
-    let sizes: Vec<usize> = iter::once(split.train.feature_count)
-        .chain(settings.hidden.iter().map(|size| size.get()))
-        .chain(iter::once(split.train.outputs()))
-        .collect();
+    let sizes = sizes(settings, &split.schema);
     let parameters = Mlp::parameters(&sizes);
     ensure!(
         parameters <= MAX_PARAMETERS,
@@ -115,6 +112,7 @@ pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
     let batches_per_epoch = split.train.len().div_ceil(settings.batch_size.get());
     let steps = settings.epochs.get() * batches_per_epoch;
     let mut step = 0usize;
+    let unit = if let Target::Numbers(column) = &split.schema.target { column.unit() } else { 1.0 };
     let progress = progress_bar("epoch", settings.epochs.get(), 0, output.quiet);
     let mut history = Vec::new();
     'epochs: for epoch in 1..=settings.epochs.get() {
@@ -133,8 +131,7 @@ pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
             step += 1;
         }
         let valid = model.valid();
-        let [train, validation] =
-            [&split.train, &split.validation].map(|part| evaluate(&valid, part, split.unit, &device));
+        let [train, validation] = [&split.train, &split.validation].map(|part| evaluate(&valid, part, unit, &device));
         let metrics = Metrics { epoch, train, validation };
         metrics.add_to(&mut rows, settings.task)?;
         history.push(metrics);
@@ -151,6 +148,7 @@ pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
         println!("interrupted before the first epoch ended; the settings are in {}", run.path().display());
         return Ok(Ended::Interrupted);
     };
+    run.write(SCHEMA, &serde_json::to_vec_pretty(&split.schema)?)?;
     run.write(WEIGHTS, &weights::to_bytes(&model.valid())?)?;
     run.write(REPORT, report::html(settings, &split, &history, run.path())?.as_bytes())?;
     let ended = if history.len() < settings.epochs.get() { Ended::Interrupted } else { Ended::Finished };
@@ -203,9 +201,15 @@ pub fn shown(task: Task, metric: f64) -> String {
     }
 }
 
+/// How many units the layers have, from the features to the outputs.
+pub fn sizes(settings: &MlpSettings, schema: &Schema) -> Vec<usize> {
+    let hidden = settings.hidden.iter().map(|size| size.get());
+    iter::once(schema.features.len()).chain(hidden).chain(iter::once(schema.outputs())).collect()
+}
+
 fn features(table: &Table, rows: &[usize], device: &Device) -> Tensor<2> {
     let features: Vec<f32> = rows.iter().flat_map(|&row| table.row(row)).copied().collect();
-    Tensor::from_data(TensorData::new(features, [rows.len(), table.feature_count]), device)
+    Tensor::from_data(TensorData::new(features, [rows.len(), table.columns.len()]), device)
 }
 
 /// The mean loss of a model's outputs for these rows: the cross-entropy, or the squared error.
