@@ -2,7 +2,7 @@
 
 use std::ptr::copy_nonoverlapping;
 
-use super::Effect;
+use super::effect::{Divide, Effect, Formula, Scale, ScaleAndShift};
 use super::operands::{Operands, Unit};
 use super::rounds::Rounds;
 use super::source::Source;
@@ -225,62 +225,6 @@ unsafe fn philox<I: Isa, const N: usize>(rounds: &Rounds, first: u32) -> [I::Lan
             lanes[i] = last(words[i]);
         }
         lanes
-    }
-}
-
-/// An [`Effect`] in registers.
-trait Formula<T, I: Lanes<T>>: Copy {
-    /// The noisy `x`; its elements' bits are those that [`Lanes::select`] looks at.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Lanes`].
-    unsafe fn noisy(self, x: I::Register, bits: u32, index: usize) -> I::Register;
-}
-
-#[derive(Clone, Copy)]
-struct Scale<R> {
-    kept: R,
-    dropped: R,
-}
-
-impl<T, I: Lanes<T>> Formula<T, I> for Scale<I::Register> {
-    #[inline(always)]
-    unsafe fn noisy(self, x: I::Register, bits: u32, index: usize) -> I::Register {
-        // SAFETY: the caller's.
-        unsafe { I::mul(x, I::select(bits, index, self.kept, self.dropped)) }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct ScaleAndShift<R> {
-    scale: Scale<R>,
-    kept: R,
-    dropped: R,
-}
-
-impl<T, I: Lanes<T>> Formula<T, I> for ScaleAndShift<I::Register> {
-    #[inline(always)]
-    unsafe fn noisy(self, x: I::Register, bits: u32, index: usize) -> I::Register {
-        // SAFETY: the caller's.
-        unsafe {
-            let scaled = Formula::<T, I>::noisy(self.scale, x, bits, index);
-            I::add(scaled, I::select(bits, index, self.kept, self.dropped))
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Divide<R> {
-    divisor: R,
-    dropped: R,
-}
-
-impl<T, I: Lanes<T>> Formula<T, I> for Divide<I::Register> {
-    #[inline(always)]
-    unsafe fn noisy(self, x: I::Register, bits: u32, index: usize) -> I::Register {
-        // SAFETY: the caller's.
-        unsafe { I::select(bits, index, I::div(x, self.divisor), self.dropped) }
     }
 }
 

@@ -11,6 +11,7 @@
 #![allow(clippy::wildcard_imports, reason = "of intrinsics, whose names say where they are from")]
 #![allow(clippy::needless_range_loop, clippy::similar_names, reason = "registers are numbered, and go by twos")]
 
+mod effect;
 mod generic;
 mod operands;
 mod portable;
@@ -38,6 +39,7 @@ use half::{bf16, f16};
 use crate::Element;
 use crate::mask::{JaxMask, Mask};
 use crate::random::mt19937::Mt19937;
+pub(crate) use effect::Effect;
 use generic::{Bits, CHUNK, Lanes};
 pub(crate) use operands::Operands;
 use rounds::Rounds;
@@ -65,17 +67,6 @@ pub(crate) struct Noise<'a, T> {
     /// How many neighbouring elements share a bit.
     pub share: u64,
     pub effect: Effect<T>,
-}
-
-/// What happens to an element `x` with bit `k`.
-#[derive(Clone, Copy)]
-pub(crate) enum Effect<T> {
-    /// `x * (k ? scale : 0)`
-    Scale(T),
-    /// `x * (k ? scale : 0) + (k ? kept : dropped)`, with the shifts as `[kept, dropped]`
-    ScaleAndShift(T, [T; 2]),
-    /// `k ? x / divisor : 0`
-    Divide(T),
 }
 
 /// The kernel of an instruction set: the generic loops, compiled with its features.
