@@ -243,17 +243,17 @@ pub(super) unsafe fn apply<D: Isa, const N: usize, I: Lanes<T>, T: Copy + Defaul
 ) {
     let chunk = N * D::BLOCKS * BLOCK as usize;
     let mut bits: Bits = [0; _];
+    // All that is not Philox's bits and a scale goes by small chunks: bits first, then elements.
+    let scale = match effect {
+        Effect::Scale(kept) if source.is_plain() => Some(kept),
+        _ => None,
+    };
     while rest.count() > 0 {
         let row = rest.row();
         // Whole chunks start where streaming stores are aligned, or with a block, and none has blocks with another upper half.
         let head = if stream { rest.unit().y.align_offset(LINE) } else { (start.wrapping_neg() % BLOCK) as usize };
         let left = (1 << 32) - u64::from((start.wrapping_add(head as u64) / BLOCK) as u32);
         let whole = (row.saturating_sub(head) as u64).min((left - 1) * BLOCK) as usize / chunk * chunk;
-        // All that is not Philox's bits and a scale goes by small chunks: bits first, then elements.
-        let scale = match effect {
-            Effect::Scale(kept) if source.rounds(0).is_some() => Some(kept),
-            _ => None,
-        };
         let whole = if scale.is_some() { whole } else { 0 };
         let count = match (head, whole) {
             (0, 1..) => whole,

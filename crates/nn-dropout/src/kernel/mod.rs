@@ -1,7 +1,7 @@
 //! The two hot loops, as fast as the CPU allows: draw keep bits, and apply them to elements.
 //!
-//! One generic algorithm (`generic`), and a short file for each instruction set. All of them give the bits and values of
-//! the scalar specification in `mask.rs`.
+//! One generic algorithm (`generic`), and a short file for each instruction set; plain loops for other people's bits
+//! (`vertical`). All of them give the bits and values of the scalar specifications in `mask/` and `random/`.
 
 #![allow(unsafe_code, reason = "instruction sets, memory not yet written and the threads' shares of a slice need it")]
 #![allow(

@@ -38,11 +38,15 @@ impl<'a> Source<'a> {
         Self { drawers, bits, share }
     }
 
-    /// The rounds and the threshold of blocks whose numbers have this upper half: where a bit is to be drawn for each element,
-    /// and by Philox.
+    /// Whether a bit is drawn for each element, and by Philox.
+    pub fn is_plain(&self) -> bool {
+        self.share == 1 && matches!(&self.bits, Origin::Philox(rounds) if rounds.threshold.is_some())
+    }
+
+    /// The rounds and the threshold of blocks whose numbers have this upper half, where the source [is plain](Self::is_plain).
     pub fn rounds(&mut self, upper: u32) -> Option<(&Rounds, u16)> {
         match &mut self.bits {
-            Origin::Philox(rounds) if self.share == 1 => {
+            Origin::Philox(rounds) => {
                 let rounds = with_upper(rounds, upper);
                 rounds.threshold.map(|threshold| (rounds, threshold))
             }
