@@ -1,10 +1,23 @@
-//! Files that appear whole or not at all.
+//! Files that are read whole, and appear whole or not at all.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use tempfile::NamedTempFile;
+
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| cannot_read(path))
+}
+
+pub fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| cannot_read(path))
+}
+
+fn cannot_read(path: &Path) -> String {
+    format!("cannot read {}", path.display())
+}
 
 /// Writes a file under another name, then renames it.
 pub fn write(path: &Path, contents: &[u8]) -> Result<()> {

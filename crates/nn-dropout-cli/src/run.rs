@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use nn_dropout::Probability;
 use serde::Serialize;
 
 use crate::files::{cannot_write, write};
@@ -92,6 +93,11 @@ impl Rows {
         self.writer.serialize(row)?;
         self.writer.flush().with_context(|| cannot_write(&self.path))
     }
+}
+
+/// What a run is called that has these settings.
+pub fn name(data: &Path, dropout: Probability, seed: u64) -> String {
+    format!("{}-p{dropout}-seed{seed}", data.file_stem().unwrap_or_default().to_string_lossy())
 }
 
 /// `runs/NAME`, where no other run is.

@@ -1,7 +1,6 @@
 //! What a training run is made of: options of the command line, over those of a TOML file, over defaults.
 
 use std::fmt;
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -11,6 +10,7 @@ use clap::ValueEnum;
 use nn_dropout::Probability;
 use serde::{Deserialize, Serialize};
 
+use crate::files::read_text;
 use crate::run::CONFIG;
 
 /// Train a network with dropout: a multi-layer perceptron on a table, or a GPT on a text
@@ -300,7 +300,7 @@ impl TrainArgs {
 /// The options in the TOML file at `path`. Errors name the file, the key and what was expected, in one line.
 fn read(path: &Path) -> Result<TrainArgs> {
     let shown = path.display();
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+    let text = read_text(path)?;
     let document = toml::Deserializer::parse(&text).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
         anyhow!("{shown}, line {line}: {}", error.message().replace('\n', ", "))

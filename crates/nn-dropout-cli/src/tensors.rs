@@ -1,7 +1,6 @@
 //! Files of tensors: NumPy's `.npy` and `.safetensors`.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -10,6 +9,8 @@ use nn_dropout::{bf16, f16};
 use npyz::{NpyFile, NpyHeader, Order, TypeChar, WriterBuilder};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+
+use crate::files;
 
 /// A tensor of any type that is taken.
 pub enum Tensor {
@@ -59,13 +60,12 @@ impl Format {
 impl TensorFile {
     pub fn read(path: &Path) -> Result<Self> {
         let format = Format::of(path)?;
-        let shown = path.display();
-        let bytes = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+        let bytes = files::read(path)?;
         match format {
             Format::Npy => from_npy(&bytes).map(Self::Npy),
             Format::Safetensors => from_safetensors(&bytes),
         }
-        .with_context(|| shown.to_string())
+        .with_context(|| path.display().to_string())
     }
 
     /// As a file of the same format.
@@ -139,8 +139,7 @@ fn to_npy<T: npyz::AutoSerialize + npyz::Serialize + Copy>(array: &ArrayD<T>) ->
 
 /// The bytes in a `.npy` file of one dimension.
 pub fn read_npy_bytes(path: &Path) -> Result<Vec<u8>> {
-    let shown = path.display();
-    let file = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+    let file = files::read(path)?;
     let read = || {
         let (header, data) = npy_parts(&file)?;
         let descr = header.dtype().descr();
@@ -151,13 +150,12 @@ pub fn read_npy_bytes(path: &Path) -> Result<Vec<u8>> {
         );
         Ok(data.to_vec())
     };
-    read().with_context(|| shown.to_string())
+    read().with_context(|| path.display().to_string())
 }
 
 /// The shape and the numbers of a `.npy` file of int64, in C order.
 pub fn read_npy_i64(path: &Path) -> Result<(Vec<usize>, Vec<i64>)> {
-    let shown = path.display();
-    let file = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+    let file = files::read(path)?;
     let read = || {
         let (header, data) = npy_parts(&file)?;
         let descr = header.dtype().descr();
@@ -165,7 +163,7 @@ pub fn read_npy_i64(path: &Path) -> Result<(Vec<usize>, Vec<i64>)> {
         let array: ArrayD<i64> = array_from_npy(header, data)?;
         Ok((array.shape().to_vec(), array.iter().copied().collect()))
     };
-    read().with_context(|| shown.to_string())
+    read().with_context(|| path.display().to_string())
 }
 
 pub fn npy_from_bytes(bytes: Vec<u8>) -> Result<Vec<u8>> {

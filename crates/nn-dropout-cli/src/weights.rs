@@ -15,16 +15,16 @@ pub fn to_bytes<M: Module>(model: &M) -> Result<Vec<u8>> {
     store.get_bytes().context("cannot save the weights")
 }
 
-/// The model with the weights of such a file, which has a tensor for each, and besides only what has no place in the model.
-pub fn load<M: Module>(mut model: M, bytes: Vec<u8>, has_no_place: fn(&str) -> bool) -> Result<M> {
+/// The model with the weights of such a file, which has a tensor for each, and besides only what is ignored.
+pub fn load<M: Module>(mut model: M, bytes: Vec<u8>, is_ignored: fn(&str) -> bool) -> Result<M> {
     let own = to_bytes(&model)?;
-    check(&SafeTensors::deserialize(&own)?, &parse(&bytes)?, has_no_place)?;
+    check(&SafeTensors::deserialize(&own)?, &parse(&bytes)?, is_ignored)?;
     let mut store = SafetensorsStore::from_bytes(Some(bytes)).with_from_adapter(PyTorchToBurnAdapter);
     model.load_from(&mut store).map_err(|error| anyhow!("{}", error.to_string().replace('\n', " ")))?;
     Ok(model)
 }
 
-fn check(own: &SafeTensors, given: &SafeTensors, has_no_place: fn(&str) -> bool) -> Result<()> {
+fn check(own: &SafeTensors, given: &SafeTensors, is_ignored: fn(&str) -> bool) -> Result<()> {
     let mut names = own.names();
     names.sort_unstable();
     for name in names {
@@ -41,7 +41,7 @@ fn check(own: &SafeTensors, given: &SafeTensors, has_no_place: fn(&str) -> bool)
             given.dtype()
         );
     }
-    match given.names().into_iter().filter(|name| own.tensor(name).is_err() && !has_no_place(name)).min() {
+    match given.names().into_iter().filter(|name| own.tensor(name).is_err() && !is_ignored(name)).min() {
         Some(name) => bail!("the model has no tensor `{name}`, by its sizes and whether it has biases"),
         None => Ok(()),
     }

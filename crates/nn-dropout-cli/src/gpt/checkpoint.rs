@@ -1,7 +1,6 @@
 //! All that a training run is at one moment, in one file, and the weights of models.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
@@ -13,7 +12,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::model::Gpt;
-use crate::weights;
+use crate::{files, weights};
 
 /// Where a run is, but for the weights and the optimiser.
 pub struct Progress {
@@ -54,8 +53,8 @@ pub fn load(
     optimizer: ModuleOptimizer,
     generator: &Generator,
 ) -> Result<(Gpt, ModuleOptimizer, Progress)> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let load = || {
+    let bytes = files::read(path)?;
+    let load = move || {
         let (_, header) = SafeTensors::read_metadata(&bytes)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let entry = |name: &str| metadata.get(name).with_context(|| format!("it has no `{name}`"));
@@ -64,7 +63,7 @@ pub fn load(
         let optimizer = optimizer.map_err(|error| anyhow!("the optimiser's state: {error}"))?;
         let state: GeneratorState = serde_json::from_str(entry(GENERATOR)?)?;
         let progress = Progress { step: entry(STEP)?.parse()?, metrics: entry(METRICS)?.clone() };
-        let model = weights::load(model, bytes.clone(), has_no_place)?;
+        let model = weights::load(model, bytes, is_ignored)?;
         generator.set_state(state);
         Ok((model, optimizer, progress))
     };
@@ -73,18 +72,18 @@ pub fn load(
 
 /// The model with the weights of nanoGPT's `state_dict`, or of a checkpoint.
 pub fn read_weights(path: &Path, model: Gpt) -> Result<Gpt> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    weights::load(model, bytes, has_no_place).with_context(|| path.display().to_string())
+    let bytes = files::read(path)?;
+    weights::load(model, bytes, is_ignored).with_context(|| path.display().to_string())
 }
 
 /// What nanoGPT has twice or can work out, and what checkpoints have besides the weights.
-fn has_no_place(name: &str) -> bool {
+fn is_ignored(name: &str) -> bool {
     name == OPTIMIZER || name == "lm_head.weight" || name.ends_with(".attn.bias")
 }
 
 /// How many tokens the model has that these weights are of.
 pub fn vocab_size(path: &Path) -> Result<usize> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = files::read(path)?;
     let rows = || {
         let embedding = weights::parse(&bytes)?.tensor("transformer.wte.weight").map(|tensor| tensor.shape().to_vec());
         let shape = embedding.map_err(|_| anyhow!("there is no tensor `transformer.wte.weight`"))?;

@@ -1,22 +1,22 @@
 //! `nn-dropout generate`: text from a trained GPT.
 
-use std::fs;
 use std::io::{Write, stdout};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use nn_dropout::Generator;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::checkpoint;
-use super::model::{Gpt, GptConfig};
+use super::model::Gpt;
 use super::tokens::Vocabulary;
-use super::train::new_model;
+use super::train::{new_model, sizes};
+use crate::files::read_text;
 use crate::run::{CHECKPOINT, CONFIG, RunDir, VOCABULARY, WEIGHTS};
 use crate::settings::{GptSettings, NotNegative, count, whole};
-use std::num::NonZeroUsize;
 
 /// Let a trained GPT go on with a text
 #[derive(clap::Args)]
@@ -44,15 +44,11 @@ pub struct GenerateArgs {
 
 pub fn generate(args: &GenerateArgs) -> Result<()> {
     let run = RunDir::open(&args.run)?;
-    let config = run.file(CONFIG);
-    let text = fs::read_to_string(&config).with_context(|| format!("cannot read {}", config.display()))?;
-    let settings: GptSettings =
-        toml::from_str(&text).map_err(|_| anyhow!("the run in {} is not of a GPT", args.run.display()))?;
+    let settings: GptSettings = toml::from_str(&read_text(&run.file(CONFIG))?)
+        .map_err(|_| anyhow!("the run in {} is not of a GPT", args.run.display()))?;
     let vocabulary = run.file(VOCABULARY);
     ensure!(vocabulary.exists(), "the run in {} has learned from batches, not from a text", args.run.display());
-    let vocabulary =
-        fs::read_to_string(&vocabulary).with_context(|| format!("cannot read {}", vocabulary.display()))?;
-    let vocabulary = Vocabulary::of(&vocabulary);
+    let vocabulary = Vocabulary::of(&read_text(&vocabulary)?);
     let first = vocabulary.decode(0);
     let prompt =
         args.prompt.clone().unwrap_or_else(|| if vocabulary.encode("\n").is_ok() { '\n' } else { first }.to_string());
@@ -64,14 +60,7 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
         [_, checkpoint] if checkpoint.exists() => checkpoint,
         _ => bail!("the run in {} has saved no weights yet", args.run.display()),
     };
-    let sizes = GptConfig {
-        vocab_size: checkpoint::vocab_size(&weights)?,
-        block_size: settings.block_size.get(),
-        n_layer: settings.n_layer.get(),
-        n_head: settings.n_head.get(),
-        n_embd: settings.n_embd.get(),
-        bias: settings.bias,
-    };
+    let sizes = sizes(&settings, checkpoint::vocab_size(&weights)?);
     // Not on an autodiff device: the model is in eval mode.
     let device = Device::flex();
     let model = new_model(&sizes, &settings, &Generator::philox(0), &device);

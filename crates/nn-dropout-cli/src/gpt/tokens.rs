@@ -1,14 +1,14 @@
 //! What a GPT learns from: the characters of a text, or batches of tokens made elsewhere.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use crate::files;
 use crate::tensors::read_npy_i64;
 
 /// The characters that a model knows, each a token: its number is its place in their order.
@@ -27,8 +27,8 @@ impl Vocabulary {
 
     pub fn encode(&self, text: &str) -> Result<Vec<i64>> {
         let token = |char: char| {
-            let place = self.0.binary_search(&char).map_err(|_| char);
-            place.map(|place| place as i64).map_err(|char| anyhow!("the model does not know the character {char:?}"))
+            let place = self.0.binary_search(&char);
+            place.map(|place| place as i64).map_err(|_| anyhow!("the model does not know the character {char:?}"))
         };
         text.chars().map(token).collect()
     }
@@ -76,17 +76,16 @@ pub struct Text {
 impl Text {
     pub fn read(path: &Path, block: usize) -> Result<Self> {
         let shown = path.display();
-        let bytes = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
-        let text = String::from_utf8(bytes).map_err(|_| anyhow!("{shown}: expected a text in UTF-8"))?;
+        let text = String::from_utf8(files::read(path)?).map_err(|_| anyhow!("{shown}: expected a text in UTF-8"))?;
         let vocabulary = Vocabulary::of(&text);
         let tokens = vocabulary.encode(&text)?;
-        let validation_start = tokens.len() - tokens.len() / 10;
-        let shorter = tokens.len() / 10;
+        let validation_count = tokens.len() / 10;
         ensure!(
-            shorter > block,
+            validation_count > block,
             "{shown}: the text has {} characters, and its last tenth has to be longer than a block of {block}",
             tokens.len()
         );
+        let validation_start = tokens.len() - validation_count;
         Ok(Self { vocabulary, tokens, validation_start })
     }
 

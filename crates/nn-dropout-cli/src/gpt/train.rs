@@ -21,7 +21,7 @@ use super::tokens::{Batch, Batches, Text, even_batches};
 use crate::run::{CHECKPOINT, CONFIG, Ended, METRICS, REPORT, RunDir, VOCABULARY, WEIGHTS};
 use crate::settings::{GptSettings, Output, TrainRng, to_toml};
 use crate::training::{MAX_PARAMETERS, progress_bar, rng};
-use crate::{interrupt, weights};
+use crate::{interrupt, run, weights};
 
 /// The most batches of each part of a text that its loss is measured on.
 const EVAL_BATCHES: usize = 50;
@@ -52,10 +52,13 @@ pub fn train(settings: &GptSettings, output: &Output) -> Result<Ended> {
     let header = if let Source::Text { .. } = source { "step,train_loss,val_loss\n" } else { "step,loss\n" };
     let mut progress = Progress { step: 0, metrics: header.to_owned() };
     let run = open_run(settings, output)?;
-    if output.resume && run.file(CHECKPOINT).exists() {
-        (model, optimizer, progress) = checkpoint::load(&run.file(CHECKPOINT), model, optimizer, &generator)?;
+    if output.resume {
+        let checkpoint = run.file(CHECKPOINT);
+        if checkpoint.exists() {
+            (model, optimizer, progress) = checkpoint::load(&checkpoint, model, optimizer, &generator)?;
+        }
+        run.write(CONFIG, to_toml(settings)?.as_bytes())?; // it may be longer now
     }
-    run.write(CONFIG, to_toml(settings)?.as_bytes())?;
     if let Source::Text { text, .. } = &source {
         run.write(VOCABULARY, text.vocabulary.characters().as_bytes())?;
     }
@@ -113,9 +116,8 @@ fn open_run(settings: &GptSettings, output: &Output) -> Result<RunDir> {
         check_resumed(settings, &run)?;
         return Ok(run);
     }
-    let data = settings.data.as_ref().or(settings.batches.as_ref()).and_then(|path| path.file_stem());
-    let data = data.unwrap_or_default().to_string_lossy();
-    RunDir::create(&format!("{data}-p{}-seed{}", settings.dropout, settings.seed), &to_toml(settings)?, output)
+    let data = settings.data.as_ref().or(settings.batches.as_ref()).context("there is one of them")?;
+    RunDir::create(&run::name(data, settings.dropout, settings.seed), &to_toml(settings)?, output)
 }
 
 /// Saves the weights and the report, and says what came out.
@@ -163,8 +165,7 @@ fn load(settings: &GptSettings) -> Result<(Source, GptConfig)> {
         (None, None, Some(text)) => text.vocabulary.len(),
         (None, None, None) => bail!("without a text or weights, vocab_size has to be given"),
     };
-    let config =
-        GptConfig { vocab_size, block_size, n_layer: settings.n_layer.get(), n_head, n_embd, bias: settings.bias };
+    let config = sizes(settings, vocab_size);
     let parameters = parameters(&config);
     ensure!(parameters <= MAX_PARAMETERS, "these sizes make {parameters} weights, and at most {MAX_PARAMETERS} fit");
     let source = match (text, &settings.batches) {
@@ -183,6 +184,18 @@ fn load(settings: &GptSettings) -> Result<(Source, GptConfig)> {
         (Some(_), Some(_)) => bail!("--data and --batches exclude each other"),
     };
     Ok((source, config))
+}
+
+/// The sizes of the model with these settings.
+pub fn sizes(settings: &GptSettings, vocab_size: usize) -> GptConfig {
+    GptConfig {
+        vocab_size,
+        block_size: settings.block_size.get(),
+        n_layer: settings.n_layer.get(),
+        n_head: settings.n_head.get(),
+        n_embd: settings.n_embd.get(),
+        bias: settings.bias,
+    }
 }
 
 /// How many weights a model has, but for the few that are no matrices.

@@ -1,6 +1,7 @@
 //! Tables to learn from: the built-in digits or a CSV file, split and standardised.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -98,9 +99,7 @@ impl Schema {
     /// The standardised features of the rows of a CSV file, row by row, which has a column for each. Others do not matter.
     pub fn read_features(&self, path: &Path) -> Result<Vec<f32>> {
         let read = || {
-            let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path)?;
-            let header = reader.headers()?.clone();
-            let header: Vec<&str> = header.iter().map(|name| name.trim_start_matches('\u{feff}')).collect();
+            let (mut reader, header) = open(path)?;
             let place = |column: &Column| {
                 let place = header.iter().position(|name| *name == column.name);
                 place.with_context(|| format!("there is no column `{}`, which the model looks at", column.name))
@@ -118,6 +117,13 @@ impl Schema {
         };
         read().with_context(|| path.display().to_string())
     }
+}
+
+/// A CSV file at its first row, and what its columns are called.
+fn open(path: &Path) -> Result<(csv::Reader<File>, Vec<String>)> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path)?;
+    let header = reader.headers()?.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
+    Ok((reader, header))
 }
 
 /// The number in a cell.
@@ -174,10 +180,8 @@ impl Table {
     }
 
     fn csv(path: &Path, target: &str, task: Task) -> Result<Self> {
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path)?;
-        let header = reader.headers()?.clone();
+        let (mut reader, header) = open(path)?;
         ensure!(!header.is_empty(), "the file is empty: expected a header row, then a row a sample");
-        let header: Vec<&str> = header.iter().map(|name| name.trim_start_matches('\u{feff}')).collect();
         let columns = || header.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let target_column = match header.iter().enumerate().filter(|(_, name)| **name == target).collect::<Vec<_>>()[..]
         {
@@ -192,7 +196,7 @@ impl Table {
             let record = record?;
             let row = row + 1;
             for (column, cell) in record.iter().enumerate() {
-                let number = || number(cell, row, header[column]);
+                let number = || number(cell, row, &header[column]);
                 match (column == target_column, task) {
                     (false, _) => features.push(number()?),
                     (true, Task::Regression) => numbers.push(number()?),
@@ -217,7 +221,7 @@ impl Table {
                 Targets::Classes { numbers: labels.iter().map(number).collect(), names }
             }
         };
-        let columns = header.iter().filter(|name| **name != target).map(|&name| name.to_owned()).collect();
+        let columns = header.into_iter().filter(|name| name != target).collect();
         Ok(Self { features, columns, targets })
     }
 

@@ -2,7 +2,6 @@
 //!
 //! Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty in deep learning", ICML 2016.
 
-use std::fs;
 use std::io::{Write, stdout};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -15,7 +14,7 @@ use nn_dropout::Generator;
 use super::data::{Schema, Target};
 use super::model::Mlp;
 use super::train::sizes;
-use crate::files::write;
+use crate::files::{read, read_text, write};
 use crate::run::{CONFIG, RunDir, SCHEMA, WEIGHTS};
 use crate::settings::{MlpSettings, count, whole};
 use crate::training::rng;
@@ -49,22 +48,17 @@ pub struct PredictArgs {
 
 pub fn predict(args: &PredictArgs) -> Result<()> {
     let run = RunDir::open(&args.run)?;
-    let read = |name: &str| {
-        let path = run.file(name);
-        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
-    };
-    let settings: MlpSettings = toml::from_str(&String::from_utf8_lossy(&read(CONFIG)?))
+    let settings: MlpSettings = toml::from_str(&read_text(&run.file(CONFIG))?)
         .map_err(|_| anyhow!("the run in {} is not of a perceptron", args.run.display()))?;
-    let schema: Schema =
-        serde_json::from_slice(&read(SCHEMA)?).with_context(|| run.file(SCHEMA).display().to_string())?;
+    let (schema, weights) = (run.file(SCHEMA), run.file(WEIGHTS));
+    let schema: Schema = serde_json::from_slice(&read(&schema)?).with_context(|| schema.display().to_string())?;
     let rows = schema.read_features(&args.data)?;
 
     // Dropout acts on autodiff devices only.
     let device = if args.samples.is_some() { Device::flex().autodiff() } else { Device::flex() };
     let generator = Generator::philox(args.seed);
     let model = Mlp::new(&sizes(&settings, &schema), settings.dropout, &mut rng(0, 0), &generator, &device);
-    let model =
-        weights::load(model, read(WEIGHTS)?, |_| false).with_context(|| run.file(WEIGHTS).display().to_string())?;
+    let model = weights::load(model, read(&weights)?, |_| false).with_context(|| weights.display().to_string())?;
     let count = rows.len() / schema.features.len();
     let x = Tensor::<2>::from_data(TensorData::new(rows, [count, schema.features.len()]), &device);
     let samples = (0..args.samples.map_or(1, NonZeroUsize::get)).map(|_| {
@@ -95,26 +89,24 @@ fn table(schema: &Schema, samples: &[Vec<f64>], uncertain: bool) -> Result<Vec<u
     writer.write_record(header)?;
     let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / samples.len() as f64;
     for row in 0..rows {
-        let outputs_of = |sample: &'_ Vec<f64>| sample[row * outputs..][..outputs].to_vec();
-        let means: Vec<f64> =
-            (0..outputs).map(|i| mean(&mut samples.iter().map(|sample| sample[row * outputs + i]))).collect();
-        let mut cells = match &schema.target {
+        let of_row = row * outputs..(row + 1) * outputs;
+        let means: Vec<f64> = of_row.clone().map(|i| mean(&mut samples.iter().map(|sample| sample[i]))).collect();
+        let mut cells = Vec::new();
+        match &schema.target {
             Target::Classes(names) => {
                 let best =
                     (0..outputs).rev().max_by(|&a, &b| means[a].total_cmp(&means[b])).context("there are classes")?;
-                vec![names[best].clone(), means[best].to_string()]
-            }
-            Target::Numbers(column) => vec![column.restore(means[0]).to_string()],
-        };
-        if uncertain {
-            match &schema.target {
-                Target::Classes(_) => {
+                cells.extend([names[best].clone(), means[best].to_string()]);
+                if uncertain {
                     let total = entropy(&means);
-                    let within = mean(&mut samples.iter().map(|sample| entropy(&outputs_of(sample))));
+                    let within = mean(&mut samples.iter().map(|sample| entropy(&sample[of_row.clone()])));
                     // Rounding alone could make it negative.
                     cells.extend([total.to_string(), (total - within).max(0.0).to_string()]);
                 }
-                Target::Numbers(column) => {
+            }
+            Target::Numbers(column) => {
+                cells.push(column.restore(means[0]).to_string());
+                if uncertain {
                     let variance = mean(&mut samples.iter().map(|sample| (sample[row] - means[0]).powi(2)));
                     cells.push((column.unit() * variance.sqrt()).to_string());
                 }

@@ -17,7 +17,7 @@ use super::report;
 use crate::run::{Ended, REPORT, Rows, RunDir, SCHEMA, WEIGHTS};
 use crate::settings::{MlpSettings, Output, Task, to_toml};
 use crate::training::{MAX_PARAMETERS, progress_bar, rng};
-use crate::{interrupt, weights};
+use crate::{interrupt, run, weights};
 
 /// The model after an epoch, in eval mode.
 #[derive(Clone, Copy)]
@@ -95,8 +95,7 @@ pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
         parameters <= MAX_PARAMETERS,
         "these hidden layers make {parameters} parameters, and at most {MAX_PARAMETERS} fit"
     );
-    let data = settings.data.file_stem().unwrap_or_default().to_string_lossy();
-    let name = format!("{data}-p{}-seed{}", settings.dropout, settings.seed);
+    let name = run::name(&settings.data, settings.dropout, settings.seed);
     let run = RunDir::create(&name, &to_toml(settings)?, output)?;
     let mut rows = run.rows()?;
     interrupt::listen()?;
