@@ -3,14 +3,14 @@
 use burn::backend::Dispatch;
 use burn::config::Config;
 use burn::module::{Content, DisplaySettings, Flag, Module, ModuleDisplay, Param};
-use burn::tensor::{Shape, Tensor};
-use nn_dropout::{Draw, Generator, ShapeError, default_generator};
+use burn::tensor::Tensor;
+use nn_dropout::{Generator, Layer, default_generator};
 
 use crate::op::DropoutBackend;
 
-/// A module and its configuration. `$draw` gives the noise for a tensor of a shape.
+/// A module and its configuration.
 macro_rules! module {
-    ($(#[$doc:meta])* $name:ident, $config:ident, $dropped:literal, $draw:expr) => {
+    ($(#[$doc:meta])* $name:ident, $config:ident, $dropped:literal) => {
         #[doc = concat!("Configuration of a [`", stringify!($name), "`] layer.")]
         #[derive(Config, Debug)]
         pub struct $config {
@@ -58,15 +58,11 @@ macro_rules! module {
                 self.layer.p().get()
             }
 
-            fn draw(&self, shape: Shape) -> Result<Option<Draw>, ShapeError> {
-                $draw(&self.layer, shape)
-            }
-
             fn apply<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
                 if !self.training.is_enabled() || !input.device().is_autodiff() {
                     return input;
                 }
-                match self.draw(input.shape()) {
+                match self.layer.draw_for(input.shape().as_slice()) {
                     Ok(Some(draw)) => Tensor::from_dispatch(Dispatch::apply_draw(input.into_dispatch(), draw)),
                     Ok(None) => input,
                     Err(error) => panic!("{error}"),
@@ -94,9 +90,7 @@ macro_rules! module {
 /// A module whose elements are dropped one by one.
 macro_rules! elementwise {
     ($(#[$doc:meta])* $name:ident, $config:ident) => {
-        module!($(#[$doc])* $name, $config, "an element", |layer: &nn_dropout::$name, shape: Shape| {
-            Ok(layer.draw(shape.num_elements()))
-        });
+        module!($(#[$doc])* $name, $config, "an element");
 
         impl $name {
             /// Applies the layer to a tensor of any shape.
@@ -110,9 +104,7 @@ macro_rules! elementwise {
 /// A module that drops whole channels.
 macro_rules! featurewise {
     ($(#[$doc:meta])* $name:ident, $config:ident) => {
-        module!($(#[$doc])* $name, $config, "a channel", |layer: &nn_dropout::$name, shape: Shape| {
-            layer.draw(shape.as_slice())
-        });
+        module!($(#[$doc])* $name, $config, "a channel");
 
         impl $name {
             /// Applies the layer.

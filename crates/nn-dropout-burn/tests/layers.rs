@@ -3,7 +3,7 @@
 #![expect(deprecated, reason = "NdArray stands in for the backends that have no kernel of ours")]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use nn_dropout::Draw;
+use nn_dropout::{Draw, Layer};
 use nn_dropout_burn::{
     AlphaDropoutConfig, Dropout1dConfig, Dropout2dConfig, Dropout3dConfig, DropoutConfig, FeatureAlphaDropoutConfig,
     Generator,
@@ -31,14 +31,15 @@ fn check<const D: usize>(name: &str, shape: [usize; D], forward: impl Fn(Tensor<
 }
 
 macro_rules! agree {
-    ($test:ident, $layer:ident, $config:ident, $shape:expr, $draw:expr) => {
+    ($test:ident, $layer:ident, $config:ident, $shape:expr) => {
         #[test]
         fn $test() {
             for (generator, other) in generators().into_iter().zip(generators()) {
                 let module = $config::new(0.3).init_with(&generator);
                 let layer = nn_dropout::$layer::with_generator(0.3, &other).unwrap();
                 for _ in 0..3 {
-                    check(stringify!($layer), $shape, |x| module.forward(x), &$draw(&layer, &$shape));
+                    let draw = layer.draw_for(&$shape).unwrap().unwrap();
+                    check(stringify!($layer), $shape, |x| module.forward(x), &draw);
                 }
                 assert_eq!(generator.state(), other.state());
             }
@@ -46,26 +47,12 @@ macro_rules! agree {
     };
 }
 
-agree!(dropout, Dropout, DropoutConfig, [3, 5, 7], |layer: &nn_dropout::Dropout, _| layer.draw(105).unwrap());
-agree!(alpha_dropout, AlphaDropout, AlphaDropoutConfig, [3, 5, 7], |layer: &nn_dropout::AlphaDropout, _| {
-    layer.draw(105).unwrap()
-});
-agree!(dropout1d, Dropout1d, Dropout1dConfig, [3, 5, 7], |layer: &nn_dropout::Dropout1d, shape: &[usize]| {
-    layer.draw(shape).unwrap().unwrap()
-});
-agree!(dropout2d, Dropout2d, Dropout2dConfig, [3, 5, 4, 2], |layer: &nn_dropout::Dropout2d, shape: &[usize]| {
-    layer.draw(shape).unwrap().unwrap()
-});
-agree!(dropout3d, Dropout3d, Dropout3dConfig, [9, 2, 3, 4], |layer: &nn_dropout::Dropout3d, shape: &[usize]| {
-    layer.draw(shape).unwrap().unwrap()
-});
-agree!(
-    feature_alpha_dropout,
-    FeatureAlphaDropout,
-    FeatureAlphaDropoutConfig,
-    [4, 6, 3],
-    |layer: &nn_dropout::FeatureAlphaDropout, shape: &[usize]| layer.draw(shape).unwrap().unwrap()
-);
+agree!(dropout, Dropout, DropoutConfig, [3, 5, 7]);
+agree!(alpha_dropout, AlphaDropout, AlphaDropoutConfig, [3, 5, 7]);
+agree!(dropout1d, Dropout1d, Dropout1dConfig, [3, 5, 7]);
+agree!(dropout2d, Dropout2d, Dropout2dConfig, [3, 5, 4, 2]);
+agree!(dropout3d, Dropout3d, Dropout3dConfig, [9, 2, 3, 4]);
+agree!(feature_alpha_dropout, FeatureAlphaDropout, FeatureAlphaDropoutConfig, [4, 6, 3]);
 
 #[test]
 fn backends_without_a_kernel_of_ours_get_the_same() {

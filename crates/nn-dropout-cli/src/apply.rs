@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use ndarray::ArrayD;
 use nn_dropout::{
     AlphaDropout, Draw, Dropout, Dropout1d, Dropout2d, Dropout3d, Element, FeatureAlphaDropout, Generator,
-    GeneratorState, Input, JaxKey, Probability, ShapeError,
+    GeneratorState, Input, JaxKey, Layer, Probability,
 };
 
 use crate::files::write_all;
@@ -77,9 +77,6 @@ enum Rng {
     Jax,
 }
 
-/// What gives the noise of a layer's next call, for a tensor of a shape.
-type DrawFor = dyn Fn(&[usize]) -> Result<Option<Draw>, ShapeError>;
-
 pub fn apply(args: &ApplyArgs) -> Result<()> {
     ensure!(
         Format::of(&args.output)? == Format::of(&args.input)?,
@@ -88,12 +85,12 @@ pub fn apply(args: &ApplyArgs) -> Result<()> {
         args.input.display()
     );
     let generator = args.generator()?;
-    let draw_for = args.layer(&generator)?;
+    let layer = args.layer(&generator)?;
     let mut file = TensorFile::read(&args.input)?;
     let mut bits = Vec::new();
     for tensor in file.tensors_mut() {
         with_array!(tensor, array => {
-            let draw = draw_for(array.shape()).with_context(|| args.input.display().to_string())?;
+            let draw = layer.draw_for(array.shape()).with_context(|| args.input.display().to_string())?;
             apply_draw(draw.as_ref(), array);
             if args.bits.is_some() {
                 bits.extend(kept(draw.as_ref(), array));
@@ -142,24 +139,23 @@ impl ApplyArgs {
         Ok(generator)
     }
 
-    fn layer(&self, generator: &Generator) -> Result<Box<DrawFor>> {
+    fn layer(&self, generator: &Generator) -> Result<Box<dyn Layer>> {
         macro_rules! layer {
-            ($layer:ident, $draw:expr) => {{
+            ($layer:ident) => {{
                 let mut layer = $layer::with_generator(self.p.get(), generator)?;
                 if self.eval {
                     layer.eval();
                 }
-                Box::new(move |shape: &[usize]| $draw(&layer, shape))
+                Box::new(layer)
             }};
         }
-        let count = |shape: &[usize]| shape.iter().product();
         Ok(match self.layer {
-            LayerKind::Dropout => layer!(Dropout, |layer: &Dropout, shape| Ok(layer.draw(count(shape)))),
-            LayerKind::AlphaDropout => layer!(AlphaDropout, |layer: &AlphaDropout, shape| Ok(layer.draw(count(shape)))),
-            LayerKind::Dropout1d => layer!(Dropout1d, Dropout1d::draw),
-            LayerKind::Dropout2d => layer!(Dropout2d, Dropout2d::draw),
-            LayerKind::Dropout3d => layer!(Dropout3d, Dropout3d::draw),
-            LayerKind::FeatureAlphaDropout => layer!(FeatureAlphaDropout, FeatureAlphaDropout::draw),
+            LayerKind::Dropout => layer!(Dropout),
+            LayerKind::Dropout1d => layer!(Dropout1d),
+            LayerKind::Dropout2d => layer!(Dropout2d),
+            LayerKind::Dropout3d => layer!(Dropout3d),
+            LayerKind::AlphaDropout => layer!(AlphaDropout),
+            LayerKind::FeatureAlphaDropout => layer!(FeatureAlphaDropout),
         })
     }
 }

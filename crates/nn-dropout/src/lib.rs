@@ -62,6 +62,6 @@ pub use generator::{Generator, GeneratorState, JaxKey, TorchStateError, default_
 pub use half::{bf16, f16};
 pub use input::Input;
 pub use kernel::kernel_name;
-pub use layer::{AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, ShapeError};
+pub use layer::{AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, Layer, ShapeError};
 pub use mask::Mask;
 pub use probability::{Probability, ProbabilityError};

@@ -6,31 +6,27 @@ use common::{Bits, assert_near, bytes, lines};
 use ndarray::{ArrayD, IxDyn};
 use nn_dropout::{
     AlphaDropout, Draw, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, Generator, GeneratorState,
-    ShapeError, bf16, f16,
+    Layer, bf16, f16,
 };
 use serde::Deserialize;
 
-/// What gives the noise of a layer's next call, for a tensor of a shape.
-type DrawFor = dyn Fn(&[usize]) -> Result<Option<Draw>, ShapeError>;
-
-fn layer(name: &str, p: f64, training: bool, generator: &Generator) -> Box<DrawFor> {
+fn layer(name: &str, p: f64, training: bool, generator: &Generator) -> Box<dyn Layer> {
     macro_rules! layer {
-        ($layer:ident, $draw:expr) => {{
+        ($layer:ident) => {{
             let mut layer = $layer::with_generator(p, generator).unwrap();
             if !training {
                 layer.eval();
             }
-            Box::new(move |shape: &[usize]| $draw(&layer, shape))
+            Box::new(layer)
         }};
     }
-    let count = |shape: &[usize]| shape.iter().product();
     match name {
-        "Dropout" => layer!(Dropout, |layer: &Dropout, shape| Ok(layer.draw(count(shape)))),
-        "AlphaDropout" => layer!(AlphaDropout, |layer: &AlphaDropout, shape| Ok(layer.draw(count(shape)))),
-        "Dropout1d" => layer!(Dropout1d, Dropout1d::draw),
-        "Dropout2d" => layer!(Dropout2d, Dropout2d::draw),
-        "Dropout3d" => layer!(Dropout3d, Dropout3d::draw),
-        "FeatureAlphaDropout" => layer!(FeatureAlphaDropout, FeatureAlphaDropout::draw),
+        "Dropout" => layer!(Dropout),
+        "AlphaDropout" => layer!(AlphaDropout),
+        "Dropout1d" => layer!(Dropout1d),
+        "Dropout2d" => layer!(Dropout2d),
+        "Dropout3d" => layer!(Dropout3d),
+        "FeatureAlphaDropout" => layer!(FeatureAlphaDropout),
         other => panic!("no layer {other}"),
     }
 }
@@ -67,11 +63,11 @@ impl LayerCase {
 
         // In row-major memory, by the draw alone.
         if axes.is_none() {
-            let draw_for = layer(name, *p, self.training, &generator);
+            let layer = layer(name, *p, self.training, &generator);
             let mut last = None;
             for y in &self.ys {
                 let mut data = x.clone();
-                last = draw_for(shape).unwrap();
+                last = layer.draw_for(shape).unwrap();
                 if let Some(draw) = &last {
                     draw.forward_inplace(&mut data).unwrap();
                 }
@@ -149,7 +145,7 @@ struct ShapeCase {
 fn shapes_are_taken_and_refused_as_pytorch_does() {
     for ShapeCase { layer: name, shape, p, training, error, position: after } in lines("torch.jsonl", "shape") {
         let generator = Generator::torch(0);
-        let got = layer(&name, p, training, &generator)(&shape).err().map(|error| error.to_string());
+        let got = layer(&name, p, training, &generator).draw_for(&shape).err().map(|error| error.to_string());
         assert_eq!(got, error, "{name}({p}) of {shape:?}");
         assert_eq!(position(&generator), after, "{name}({p}) of {shape:?}");
     }

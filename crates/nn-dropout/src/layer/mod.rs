@@ -11,7 +11,25 @@ pub use alpha::{AlphaDropout, FeatureAlphaDropout};
 pub use dropout::Dropout;
 pub use feature::{Dropout1d, Dropout2d, Dropout3d};
 
-use crate::{Generator, Mask, Probability, ProbabilityError};
+use crate::{Draw, Generator, Mask, Probability, ProbabilityError};
+
+/// Any layer, whichever it is.
+///
+/// ```
+/// use nn_dropout::{AlphaDropout, Dropout2d, Layer};
+///
+/// let layers: [Box<dyn Layer>; 2] = [Box::new(Dropout2d::new(0.5)?), Box::new(AlphaDropout::new(0.5)?)];
+/// assert!(layers.iter().all(|layer| layer.draw_for(&[2, 3, 4, 4]).is_ok_and(|draw| draw.is_some())));
+/// # Ok::<(), nn_dropout::ProbabilityError>(())
+/// ```
+pub trait Layer {
+    /// The noise of the next call, for a tensor of this shape, row-major. `None` where the layer is the identity.
+    ///
+    /// # Errors
+    ///
+    /// If the layer does not take tensors of this shape; element-wise ones take all.
+    fn draw_for(&self, shape: &[usize]) -> Result<Option<Draw>, ShapeError>;
+}
 
 /// What every layer is made of.
 #[derive(Clone, Debug)]
@@ -154,6 +172,12 @@ macro_rules! elementwise {
                 (!self.settings.is_identity()).then(|| $draw(self.settings.next_mask(count)))
             }
         }
+
+        impl $crate::Layer for $name {
+            fn draw_for(&self, shape: &[usize]) -> Result<Option<$crate::Draw>, $crate::ShapeError> {
+                Ok(self.draw(shape.iter().product()))
+            }
+        }
     };
 }
 
@@ -187,6 +211,12 @@ macro_rules! featurewise {
                 let channels = channels.or_else(|| self.settings.drops_all().then(|| Channels::one(shape)));
                 let Channels { count, size } = channels.ok_or(ShapeError::Features)?;
                 Ok(Some($draw(self.settings.next_mask(count)).with_shared_bits(size as u64)))
+            }
+        }
+
+        impl $crate::Layer for $name {
+            fn draw_for(&self, shape: &[usize]) -> Result<Option<$crate::Draw>, $crate::ShapeError> {
+                self.draw(shape)
             }
         }
     };
