@@ -67,6 +67,7 @@ macro_rules! step {
         contender($who, model, |model, tokens| model.forward(tokens), &device)
     }};
 }
+
 /// Measures everyone without dropout and with it, in turns.
 pub fn compare(threads: usize, pythons: &mut [Python], effort: Effort) -> Result<Vec<Record>> {
     let pytorch = pythons.iter_mut().find(|python| python.who() == "pytorch").map(Mutex::new);

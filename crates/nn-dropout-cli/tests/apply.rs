@@ -187,24 +187,8 @@ fn pytorch_s_state_is_taken_over_and_handed_back() {
     let generator = Generator::torch(3);
     generator.next_mask(0, Probability::new(0.5).unwrap(), 1000);
     save(&folder.path().join("before.npy"), &Array::from(generator.torch_rng_state().unwrap()));
-    succeed(
-        &folder,
-        &[
-            "x.npy",
-            "--output",
-            "y.npy",
-            "--layer",
-            "alpha-dropout",
-            "--p",
-            "0.3",
-            "--rng",
-            "torch",
-            "--rng-state",
-            "before.npy",
-            "--save-rng-state",
-            "after.npy",
-        ],
-    );
+    let line = "x.npy --output y.npy --layer alpha-dropout --p 0.3 --rng torch --rng-state before.npy --save-rng-state after.npy";
+    succeed(&folder, &common::words(line));
     assert_eq!(load::<f32>(&folder.path().join("y.npy")), forward("alpha-dropout", &generator, &x));
     let after = load::<u8>(&folder.path().join("after.npy"));
     assert_eq!(after.as_slice().unwrap(), generator.torch_rng_state().unwrap());

@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::succeed;
+use common::{succeed, words};
 use tempfile::TempDir;
 
 fn refuse(folder: &TempDir, args: &[&str], message: &str) {
@@ -87,26 +87,8 @@ fn numbers_are_predicted_in_their_unit() {
     let folder = TempDir::new().unwrap();
     let text = table(|a, b| (1000.0 + 100.0 * a * b).to_string());
     fs::write(folder.path().join("table.csv"), &text).unwrap();
-    succeed(
-        &folder,
-        &[
-            "train",
-            "--data",
-            "table.csv",
-            "--target",
-            "y",
-            "--task",
-            "regression",
-            "--hidden",
-            "64",
-            "--epochs",
-            "60",
-            "--dropout",
-            "0.1",
-            "--out",
-            "run",
-        ],
-    );
+    let line = "train --data table.csv --target y --task regression --hidden 64 --epochs 60 --dropout 0.1 --out run";
+    succeed(&folder, &words(line));
     let predict =
         |more: &[&str]| succeed(&folder, &[&["predict", "--run", "run", "--data", "table.csv"], more].concat());
     let targets = text.lines().skip(1).map(|line| number(line.rsplit(',').next().unwrap()));

@@ -5,7 +5,7 @@ mod common;
 use std::fmt::Write as _;
 use std::fs;
 
-use common::{entries, program, refuse, succeed};
+use common::{entries, program, refuse, succeed, words};
 use safetensors::SafeTensors;
 use tempfile::TempDir;
 
@@ -183,24 +183,9 @@ fn hills() -> String {
 fn numbers_are_predicted_where_the_task_is_regression() {
     let folder = TempDir::new().unwrap();
     write(&folder, "hills.csv", &hills());
-    let args = [
-        "train",
-        "--data",
-        "hills.csv",
-        "--target",
-        "height",
-        "--task",
-        "regression",
-        "--hidden",
-        "64",
-        "--epochs",
-        "60",
-        "--dropout",
-        "0.1",
-        "--out",
-        "run",
-    ];
-    let printed = succeed(&folder, &args);
+    let line =
+        "train --data hills.csv --target height --task regression --hidden 64 --epochs 60 --dropout 0.1 --out run";
+    let printed = succeed(&folder, &words(line));
     assert!(printed.starts_with("training R2") && printed.contains("\nvalidation R2"), "{printed}");
     let text = read(&folder, "run/metrics.csv");
     assert!(text.starts_with("epoch,train_rmse,train_r2,val_rmse,val_r2\n1,"), "{text}");

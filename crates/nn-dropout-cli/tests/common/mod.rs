@@ -8,6 +8,11 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+/// The arguments in a line of a shell.
+pub fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
 pub fn program(folder: &TempDir, args: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("nn-dropout"));
     command.current_dir(folder).args(args);
