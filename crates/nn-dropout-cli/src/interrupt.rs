@@ -1,10 +1,13 @@
-//! Ctrl-C and termination requests: noted, and looked at between batches.
+//! When to stop: at Ctrl-C, at a termination request, at a deadline. Looked at between batches.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static DEADLINE: OnceLock<Instant> = OnceLock::new();
 
 /// From now on a first interrupt is only noted; a second one ends the program at once.
 pub fn listen() -> Result<()> {
@@ -16,7 +19,22 @@ pub fn listen() -> Result<()> {
     .context("cannot listen for Ctrl-C")
 }
 
-/// Whether an interrupt has come.
+/// As if an interrupt had come.
+pub fn stop() {
+    INTERRUPTED.store(true, Ordering::SeqCst);
+}
+
+/// Stops then too.
+pub fn stop_at(deadline: Instant) {
+    DEADLINE.get_or_init(|| deadline);
+}
+
+/// Whether to stop.
 pub fn noted() -> bool {
-    INTERRUPTED.load(Ordering::SeqCst)
+    INTERRUPTED.load(Ordering::SeqCst) || is_late()
+}
+
+/// Whether the deadline is over.
+pub fn is_late() -> bool {
+    DEADLINE.get().is_some_and(|deadline| Instant::now() >= *deadline)
 }

@@ -8,6 +8,7 @@ mod mlp;
 mod report;
 mod run;
 mod settings;
+mod sweep;
 mod tensors;
 mod training;
 mod weights;
@@ -29,6 +30,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(name = "nn-dropout", version, arg_required_else_help = true)]
 enum Command {
+    Sweep(Box<sweep::SweepArgs>),
     Train(Box<TrainArgs>),
     Predict(mlp::PredictArgs),
     Generate(gpt::GenerateArgs),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Err(help) => help.exit(),
     };
     let ended = match command {
+        Command::Sweep(args) => sweep::sweep(&args),
         Command::Train(args) => train(&args),
         Command::Predict(args) => mlp::predict(&args).map(|()| Ended::Finished),
         Command::Generate(args) => gpt::generate(&args).map(|()| Ended::Finished),

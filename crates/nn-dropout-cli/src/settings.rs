@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::read_text;
 use crate::run::CONFIG;
+use crate::training::Metric;
 
 /// Train a network with dropout: a multi-layer perceptron on a table, or a GPT on a text
 ///
@@ -30,7 +31,7 @@ pub struct TrainArgs {
     data: Option<PathBuf>,
     /// The probability that an activation is dropped [default: 0.5 for mlp, 0.2 for gpt]
     #[arg(long, value_name = "P", value_parser = probability)]
-    dropout: Option<Probability>,
+    pub dropout: Option<Probability>,
     /// The number of rows, or of blocks of text, in a training step [default: 32 for mlp, 12 for gpt]
     #[arg(long, value_name = "N", value_parser = count)]
     batch_size: Option<NonZeroUsize>,
@@ -105,7 +106,7 @@ pub struct TrainArgs {
     /// Go on with the run in the folder for the results from its last checkpoint
     #[arg(long, help_heading = GPT)]
     #[serde(skip)]
-    resume: bool,
+    pub resume: bool,
 
     /// A TOML file with any of these options
     #[arg(long, value_name = "FILE.toml")]
@@ -140,6 +141,15 @@ pub enum Task {
     #[default]
     Classification,
     Regression,
+}
+
+impl Task {
+    pub fn metric(self) -> Metric {
+        match self {
+            Self::Classification => Metric::Accuracy,
+            Self::Regression => Metric::R2,
+        }
+    }
 }
 
 /// Whose masks a GPT is trained with.
@@ -407,3 +417,31 @@ checked_number!(
     "a number of at least 0 and below 1",
     |share| (0.0..1.0).contains(&share)
 );
+
+/// Two positive numbers and what is between them; `64..1024`.
+#[derive(Clone)]
+pub struct Range {
+    pub low: f64,
+    pub high: f64,
+}
+
+impl FromStr for Range {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let ends = || {
+            let (low, high) = text.split_once("..")?;
+            Some(Self { low: low.trim().parse().ok()?, high: high.trim().parse().ok()? })
+        };
+        let holds = |range: &Self| 0.0 < range.low && range.low < range.high && range.high.is_finite();
+        ends()
+            .filter(holds)
+            .ok_or_else(|| format!("expected two positive numbers, the lower first, as in 1..10, but got {text}"))
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.low, self.high)
+    }
+}

@@ -46,28 +46,24 @@ const STEP: &str = "step";
 const METRICS: &str = "metrics";
 const GENERATOR: &str = "generator";
 
-/// Puts a model, an optimiser and a generator where they were when the file was saved.
+/// Puts a model, an optimiser and a generator where they were when the checkpoint was made.
 pub fn load(
-    path: &Path,
+    bytes: Vec<u8>,
     model: Gpt,
     optimizer: ModuleOptimizer,
     generator: &Generator,
 ) -> Result<(Gpt, ModuleOptimizer, Progress)> {
-    let bytes = files::read(path)?;
-    let load = move || {
-        let (_, header) = SafeTensors::read_metadata(&bytes)?;
-        let metadata = header.metadata().clone().unwrap_or_default();
-        let entry = |name: &str| metadata.get(name).with_context(|| format!("it has no `{name}`"));
-        let optimizer_bytes = SafeTensors::deserialize(&bytes)?.tensor(OPTIMIZER)?.data().to_vec();
-        let optimizer = optimizer.from_bytes(burn::tensor::Bytes::from_bytes_vec(optimizer_bytes));
-        let optimizer = optimizer.map_err(|error| anyhow!("the optimiser's state: {error}"))?;
-        let state: GeneratorState = serde_json::from_str(entry(GENERATOR)?)?;
-        let progress = Progress { step: entry(STEP)?.parse()?, metrics: entry(METRICS)?.clone() };
-        let model = weights::load(model, bytes, is_ignored)?;
-        generator.set_state(state);
-        Ok((model, optimizer, progress))
-    };
-    load().map_err(|error: anyhow::Error| anyhow!("{}: no checkpoint of this run: {error:#}", path.display()))
+    let (_, header) = SafeTensors::read_metadata(&bytes)?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    let entry = |name: &str| metadata.get(name).with_context(|| format!("it has no `{name}`"));
+    let optimizer_bytes = SafeTensors::deserialize(&bytes)?.tensor(OPTIMIZER)?.data().to_vec();
+    let optimizer = optimizer.from_bytes(burn::tensor::Bytes::from_bytes_vec(optimizer_bytes));
+    let optimizer = optimizer.map_err(|error| anyhow!("the optimiser's state: {error}"))?;
+    let state: GeneratorState = serde_json::from_str(entry(GENERATOR)?)?;
+    let progress = Progress { step: entry(STEP)?.parse()?, metrics: entry(METRICS)?.clone() };
+    let model = weights::load(model, bytes, is_ignored)?;
+    generator.set_state(state);
+    Ok((model, optimizer, progress))
 }
 
 /// The model with the weights of nanoGPT's `state_dict`, or of a checkpoint.

@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use super::checkpoint;
 use super::model::Gpt;
 use super::tokens::Vocabulary;
-use super::train::{new_model, sizes};
+use super::training::{new_model, sizes};
 use crate::files::read_text;
 use crate::run::{CHECKPOINT, CONFIG, RunDir, VOCABULARY, WEIGHTS};
 use crate::settings::{GptSettings, NotNegative, count, whole};

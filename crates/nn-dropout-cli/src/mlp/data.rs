@@ -234,7 +234,7 @@ impl Table {
     }
 
     /// Shuffles the rows, and gives the first `fraction` of them to training.
-    pub fn split(self, fraction: TrainFraction, rng: &mut ChaCha8Rng) -> Result<Split> {
+    pub fn split(&self, fraction: TrainFraction, rng: &mut ChaCha8Rng) -> Result<Split> {
         let mut rows: Vec<usize> = (0..self.len()).collect();
         rows.shuffle(rng);
         let count = (fraction.get() * rows.len() as f64).round() as usize;

@@ -13,7 +13,7 @@ use nn_dropout::Generator;
 
 use super::data::{Schema, Target};
 use super::model::Mlp;
-use super::train::sizes;
+use super::training::sizes;
 use crate::files::{read, read_text, write};
 use crate::run::{CONFIG, RunDir, SCHEMA, WEIGHTS};
 use crate::settings::{MlpSettings, count, whole};

@@ -6,19 +6,19 @@ use anyhow::{Context, Result};
 use maud::html;
 
 use super::data::{Split, Targets};
-use super::train::{Metrics, loss_name, metric_name, shown};
 use crate::report::{curves, page};
 use crate::settings::{MlpSettings, Task};
+use crate::training::Metrics;
 
 /// The page for a run that has finished at least one epoch.
 pub fn html(settings: &MlpSettings, split: &Split, history: &[Metrics], folder: &Path) -> Result<String> {
     let last = history.last().context("a report needs an epoch to report on")?;
-    let task = settings.task;
+    let (task, metric) = (settings.task, settings.task.metric());
     let points = |value: fn(&Metrics) -> f64| history.iter().map(|row| (row.epoch, value(row))).collect::<Vec<_>>();
-    let metric =
-        curves("epoch", metric_name(task), &points(|row| row.train.metric), &points(|row| row.validation.metric))?;
-    let loss = curves("epoch", loss_name(task), &points(|row| row.train.loss), &points(|row| row.validation.loss))?;
-    let [train, validation] = [last.train, last.validation].map(|score| shown(task, score.metric));
+    let metric_curves =
+        curves("epoch", metric.name(), &points(|row| row.train.metric), &points(|row| row.validation.metric))?;
+    let loss = curves("epoch", metric.loss_name(), &points(|row| row.train.loss), &points(|row| row.validation.loss))?;
+    let [train, validation] = [last.train, last.validation].map(|score| metric.shown(score.metric));
     let gap = last.train.metric - last.validation.metric;
     let folder = folder.display();
 
@@ -35,7 +35,7 @@ pub fn html(settings: &MlpSettings, split: &Split, history: &[Metrics], folder: 
             }
         }
         h2 { (if task == Task::Classification { "Accuracy" } else { "R2" }) }
-        (metric)
+        (metric_curves)
         h2 { (if task == Task::Classification { "Loss" } else { "RMSE" }) }
         (loss)
         p { "All of it is measured in eval mode, where dropout does nothing: on the " b.train { "training" } " rows and on the "

@@ -1,0 +1,174 @@
+//! What the trials of a sweep say.
+
+use std::fmt;
+
+use super::plan::Candidate;
+use super::study::{Record, State};
+use crate::training::Metric;
+
+/// A mean over seeds.
+#[derive(Clone, Copy)]
+pub struct Mean {
+    pub value: f64,
+    /// Its standard error, from two seeds on.
+    pub error: Option<f64>,
+}
+
+/// All trials of a candidate.
+pub struct Row {
+    pub candidate: Candidate,
+    pub complete: usize,
+    pub stopped: usize,
+    /// Of the complete ones.
+    pub train: Mean,
+    pub validation: Mean,
+}
+
+/// Which candidate the trials speak for.
+pub struct Answer {
+    /// By size, rate and learning rate.
+    pub rows: Vec<Row>,
+    /// The row with the best mean on the validation part.
+    pub best: usize,
+    /// The first row within one standard error of it: no more noise, and no larger a network, than the data call for. Breiman,
+    /// Friedman, Olshen and Stone, "Classification and regression trees", 1984, section 3.4.3.
+    pub chosen: usize,
+    /// How many rows lie within, and of how many that can be chosen.
+    pub within: usize,
+    pub eligible: usize,
+    metric: Metric,
+}
+
+impl Mean {
+    fn of(values: &[f64]) -> Self {
+        let count = values.len() as f64;
+        let value = values.iter().sum::<f64>() / count;
+        let variance = values.iter().map(|x| (x - value).powi(2)).sum::<f64>() / (count - 1.0);
+        Self { value, error: (values.len() > 1).then(|| (variance / count).sqrt()) }
+    }
+
+    /// For people.
+    pub fn shown(self, metric: Metric) -> String {
+        let error = self.error.map(|error| match metric {
+            Metric::Accuracy => format!(" ± {:.1}", 100.0 * error),
+            Metric::R2 | Metric::CrossEntropy => format!(" ± {}", metric.shown(error)),
+        });
+        metric.shown(self.value) + &error.unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p = {}", self.dropout)?;
+        if let Some(size) = self.hidden {
+            write!(f, ", hidden size {size}")?;
+        }
+        if let Some(rate) = self.learning_rate {
+            write!(f, ", learning rate {rate}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Answer {
+    /// `None` if no trial is complete.
+    pub fn of<'a>(records: impl Iterator<Item = &'a Record>, metric: Metric) -> Option<Self> {
+        let mut records: Vec<&Record> = records.collect();
+        let order = |record: &Record| {
+            let Candidate { dropout, hidden, learning_rate } = record.trial.candidate.clone();
+            (hidden, dropout.get(), learning_rate.map(f64::from))
+        };
+        records.sort_by(|a, b| order(a).partial_cmp(&order(b)).expect("settings are numbers"));
+        let rows = records.chunk_by(|a, b| a.trial.candidate == b.trial.candidate).map(|same| {
+            let complete: Vec<&&Record> = same.iter().filter(|record| record.state == State::Complete).collect();
+            let mean =
+                |value: fn(&Record) -> f64| Mean::of(&complete.iter().map(|record| value(record)).collect::<Vec<_>>());
+            Row {
+                candidate: same[0].trial.candidate.clone(),
+                complete: complete.len(),
+                stopped: same.len() - complete.len(),
+                train: mean(|record| record.last().train.metric),
+                validation: mean(|record| record.last().validation.metric),
+            }
+        });
+        let rows: Vec<Row> = rows.collect();
+
+        // One lucky seed does not make a candidate the best, and one hopeless seed is enough not to be.
+        let most = rows.iter().map(|row| row.complete).max()?;
+        let merit = |row: &Row| metric.merit(row.validation.value);
+        let can_be_chosen = |row: &Row| row.stopped == 0 && row.complete >= most.min(2) && !merit(row).is_nan();
+        let eligible: Vec<usize> =
+            (0..rows.len()).filter(|&i| rows[i].complete > 0 && can_be_chosen(&rows[i])).collect();
+        let best = eligible.iter().copied().reduce(|a, b| if merit(&rows[b]) > merit(&rows[a]) { b } else { a })?;
+        let limit = merit(&rows[best]) - rows[best].validation.error.unwrap_or(0.0);
+        let within: Vec<usize> = eligible.iter().copied().filter(|&i| merit(&rows[i]) >= limit).collect();
+        Some(Self { best, chosen: *within.first()?, within: within.len(), eligible: eligible.len(), rows, metric })
+    }
+
+    /// The answer in sentences, the first of them the answer itself.
+    pub fn sentences(&self) -> Vec<String> {
+        let metric = self.metric;
+        let (best, chosen) = (&self.rows[self.best], &self.rows[self.chosen]);
+        let mut sentences = Vec::new();
+        let mut first =
+            format!("{}: validation {} {}", chosen.candidate, metric.name(), chosen.validation.shown(metric));
+        match self.without_dropout() {
+            Some(none) if chosen.candidate.dropout.get() > 0.0 => {
+                let [before, now] = [none, chosen].map(|row| self.gap(row));
+                let verb = if now < before { "falls" } else { "grows" };
+                let [before, now] = [before, now].map(|gap| match metric {
+                    Metric::Accuracy => format!("{:.1}", 100.0 * gap),
+                    Metric::R2 | Metric::CrossEntropy => metric.shown(gap),
+                });
+                let points = if metric == Metric::Accuracy { " points" } else { "" };
+                first += &format!(
+                    ", against {} without dropout; the gap to training {verb} from {before} to {now}{points}.",
+                    none.validation.shown(metric)
+                );
+            }
+            _ => first += ".",
+        }
+        sentences.push(first);
+        let Some(error) = best.validation.error else {
+            sentences.push("With one seed there is no telling chance from merit: add --seeds.".to_owned());
+            return sentences;
+        };
+        let error = Mean { value: best.validation.value, error: Some(error) }.shown(metric);
+        if self.eligible > 1 && self.within == self.eligible {
+            sentences.push(format!(
+                "The data cannot tell these candidates apart: all lie within one standard error of the best, {} ({error}). So the \
+                 least noise is chosen; more --seeds or more data may tell.",
+                best.candidate
+            ));
+        } else if self.chosen != self.best {
+            sentences.push(format!(
+                "The best mean is that of {} ({error}); {} is the least within one standard error of it.",
+                best.candidate, chosen.candidate
+            ));
+        }
+        if chosen.candidate.dropout.get() == 0.0 && self.eligible > 1 {
+            sentences.push("Dropout does not measurably help here.".to_owned());
+        }
+        let highest = self.rows.iter().map(|row| row.candidate.dropout.get()).fold(0.0, f64::max);
+        if self.eligible > 1 && chosen.candidate.dropout.get() == highest {
+            sentences.push("It is the highest rate that was tried: a higher one may be better still.".to_owned());
+        }
+        let stopped: usize = self.rows.iter().map(|row| row.stopped).sum();
+        if stopped > 0 {
+            let trials = stopped + self.rows.iter().map(|row| row.complete).sum::<usize>();
+            sentences.push(format!("{stopped} of {trials} trials were stopped early by the median stopping rule."));
+        }
+        sentences
+    }
+
+    /// How much better the network is on what it is trained on.
+    pub fn gap(&self, row: &Row) -> f64 {
+        self.metric.merit(row.train.value) - self.metric.merit(row.validation.value)
+    }
+
+    /// The best row without dropout.
+    fn without_dropout(&self) -> Option<&Row> {
+        let rows = self.rows.iter().filter(|row| row.candidate.dropout.get() == 0.0 && row.complete > 0);
+        rows.max_by(|a, b| self.metric.merit(a.validation.value).total_cmp(&self.metric.merit(b.validation.value)))
+    }
+}

@@ -1,0 +1,157 @@
+//! What a sweep leaves behind, and what it says at its end.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use super::answer::{Answer, Row};
+use super::plan::{Plan, Trial};
+use super::problem::Problem;
+use super::report;
+use super::study::{Record, Results};
+use crate::files::write as write_file;
+use crate::interrupt;
+use crate::run::{Ended, REPORT};
+use crate::settings::{Settings, to_toml};
+use crate::training::Metric;
+
+const TRIALS: &str = "results.csv";
+/// Settings for `train --config`, with what has been chosen.
+pub const RECOMMENDED: &str = "recommended.toml";
+
+/// A row of `results.csv`.
+#[derive(Serialize)]
+struct CsvRow<'a> {
+    dropout: f64,
+    seed: u64,
+    train_metric: f64,
+    val_metric: f64,
+    /// Or steps.
+    epochs: usize,
+    seconds: f64,
+    state: &'a str,
+}
+
+/// Refuses a folder that others use.
+pub fn check_folder(out: &Path, study: &Path) -> Result<()> {
+    if [study.to_owned(), out.join(TRIALS)].iter().any(|ours| ours.exists()) {
+        return Ok(());
+    }
+    let first = match fs::read_dir(out) {
+        Ok(mut entries) => entries.next().transpose()?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(anyhow!("cannot use {} for the results: {error}", out.display())),
+    };
+    if let Some(first) = first {
+        let shown = out.display();
+        return Err(anyhow!(
+            "{shown} is no sweep: it holds `{}`; name another folder with --out",
+            first.file_name().display()
+        ));
+    }
+    Ok(())
+}
+
+/// Writes the results of the trials that have ended, and says what came out.
+pub fn write(out: &Path, study: &Path, problem: &Problem, plan: &Plan, results: &Results) -> Result<Ended> {
+    let ended = plan.ended(results);
+    let is_done = ended.len() == plan.len();
+    if !is_done {
+        let why = if interrupt::is_late() { "the time is over" } else { "interrupted" };
+        println!("{why} after {} of {} trials; the same command goes on", ended.len(), plan.len());
+    }
+    let how = if is_done || interrupt::is_late() { Ended::Finished } else { Ended::Interrupted };
+    write_file(&out.join(TRIALS), &csv(&ended)?)?;
+    let Some(answer) = Answer::of(ended.iter().copied(), plan.metric) else {
+        println!("no trial is complete; what is known is in {}", study.display());
+        return Ok(how);
+    };
+    let chosen = Trial { candidate: answer.rows[answer.chosen].candidate.clone(), seed: plan.seed };
+    let recommended = match problem.settings(&chosen)? {
+        Settings::Mlp(settings) => to_toml(&settings)?,
+        Settings::Gpt(settings) => to_toml(&settings)?,
+    };
+    write_file(&out.join(RECOMMENDED), recommended.as_bytes())?;
+    write_file(&out.join(REPORT), report::html(problem, plan, &ended, &answer, &recommended, out)?.as_bytes())?;
+
+    println!("{}\n", table(&answer, plan.metric));
+    for sentence in answer.sentences() {
+        println!("{sentence}");
+    }
+    println!("results in {}, the report in {}", out.display(), out.join(REPORT).display());
+    Ok(how)
+}
+
+fn csv(ended: &[&Record]) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for record in ended {
+        let last = record.last();
+        writer.serialize(CsvRow {
+            dropout: record.trial.candidate.dropout.get(),
+            seed: record.trial.seed,
+            train_metric: last.train.metric,
+            val_metric: last.validation.metric,
+            epochs: last.epoch,
+            seconds: record.seconds,
+            state: record.state.name(),
+        })?;
+    }
+    writer.into_inner().map_err(|error| anyhow!("{error}"))
+}
+
+/// What is said of each candidate: titles, and the cells of a row.
+pub fn columns(answer: &Answer, metric: Metric) -> (Vec<String>, Vec<Vec<String>>) {
+    let has = |of: fn(&Row) -> bool| answer.rows.iter().any(of);
+    let (hidden, rate, stopped) = (
+        has(|row| row.candidate.hidden.is_some()),
+        has(|row| row.candidate.learning_rate.is_some()),
+        has(|row| row.stopped > 0),
+    );
+    let optional = |shown: bool, cell: String| shown.then_some(cell);
+    let name = metric.name();
+    let titles = [
+        Some("p".to_owned()),
+        optional(hidden, "hidden size".to_owned()),
+        optional(rate, "learning rate".to_owned()),
+        Some(format!("training {name}")),
+        Some(format!("validation {name}")),
+        Some("gap".to_owned()),
+        Some("seeds".to_owned()),
+        optional(stopped, "stopped early".to_owned()),
+    ];
+    let row = |row: &Row| {
+        let mean = |value: String| if row.complete > 0 { value } else { "-".to_owned() };
+        let cells = [
+            Some(row.candidate.dropout.to_string()),
+            optional(hidden, row.candidate.hidden.map_or_else(String::new, |size| size.to_string())),
+            optional(rate, row.candidate.learning_rate.map_or_else(String::new, |rate| rate.to_string())),
+            Some(mean(row.train.shown(metric))),
+            Some(mean(row.validation.shown(metric))),
+            Some(mean(metric.shown(answer.gap(row)))),
+            Some(row.complete.to_string()),
+            optional(stopped, row.stopped.to_string()),
+        ];
+        cells.into_iter().flatten().collect()
+    };
+    (titles.into_iter().flatten().collect(), answer.rows.iter().map(row).collect())
+}
+
+/// For the terminal; the chosen row is marked.
+fn table(answer: &Answer, metric: Metric) -> Table {
+    let (titles, rows) = columns(answer, metric);
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(titles.into_iter().chain([String::new()]));
+    for (i, cells) in rows.into_iter().enumerate() {
+        let mark = if i == answer.chosen { "<- chosen" } else { "" };
+        table.add_row(cells.into_iter().chain([mark.to_owned()]));
+    }
+    let count = table.column_count();
+    for column in table.column_iter_mut().take(count - 1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
