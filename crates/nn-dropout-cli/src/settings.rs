@@ -25,9 +25,9 @@ pub struct TrainArgs {
     /// A multi-layer perceptron with dropout after each hidden layer, or a GPT-2 style decoder [default: mlp]
     #[arg(long)]
     model: Option<Model>,
-    /// What to learn from. mlp: `digits` (1,797 handwritten digits, built in), or a CSV file with a header row and numeric
-    /// features [default: digits]; gpt: a text, whose characters are its tokens
-    #[arg(long, value_name = "digits|FILE.csv|FILE.txt")]
+    /// What to learn from. mlp: `digits` (1,797 handwritten digits, built in), or a table: a CSV file with a header row, or a Parquet
+    /// file [default: digits]; gpt: a text, whose characters are its tokens
+    #[arg(long, value_name = "digits|FILE")]
     data: Option<PathBuf>,
     /// The probability that an activation is dropped [default: 0.5 for mlp, 0.2 for gpt]
     #[arg(long, value_name = "P", value_parser = probability)]
@@ -42,12 +42,18 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     seed: Option<u64>,
 
-    /// The column of a CSV file to predict
+    /// The column of a table to predict
     #[arg(long, value_name = "COLUMN", help_heading = MLP)]
     target: Option<String>,
     /// What that column holds: integers or text, one class each, or numbers to come close to [default: classification]
     #[arg(long, help_heading = MLP)]
     task: Option<Task>,
+    /// Columns to leave out
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', help_heading = MLP)]
+    ignore: Option<Vec<String>>,
+    /// Columns whose numbers stand for categories, as texts do
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', help_heading = MLP)]
+    categories: Option<Vec<String>>,
     /// The sizes of the hidden layers [default: 512,512]
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = count, help_heading = MLP)]
     hidden: Option<Vec<NonZeroUsize>>,
@@ -199,11 +205,15 @@ pub struct GptSettings {
 
 #[derive(Clone, Deserialize, Serialize)]
 pub struct MlpSettings {
-    /// `digits`, or the path of a CSV file.
+    /// `digits`, or the path of a table.
     pub data: PathBuf,
-    /// The target column of a CSV file.
+    /// The target column of a table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub ignore: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub categories: Vec<String>,
     pub task: Task,
     pub dropout: Probability,
     pub hidden: Vec<NonZeroUsize>,
@@ -260,6 +270,8 @@ impl TrainArgs {
                 Settings::Mlp(MlpSettings {
                     data: given!(data).unwrap_or_else(|| PathBuf::from("digits")),
                     target: given!(target),
+                    ignore: given!(ignore).unwrap_or_default(),
+                    categories: given!(categories).unwrap_or_default(),
                     task: given!(task).unwrap_or_default(),
                     dropout: given!(dropout).map_or_else(|| Probability::new(0.5), Ok)?,
                     hidden: given!(hidden).unwrap_or_else(|| vec![of(512), of(512)]),
@@ -271,7 +283,7 @@ impl TrainArgs {
                 })
             }
             Model::Gpt => {
-                refuse!("mlp", target task hidden epochs train_fraction);
+                refuse!("mlp", target task ignore categories hidden epochs train_fraction);
                 Settings::Gpt(GptSettings {
                     model,
                     data: given!(data),

@@ -67,13 +67,24 @@ impl Metric {
         }
     }
 
-    /// A value, or a difference of two, for people.
+    /// A value for people.
     pub fn shown(self, value: f64) -> String {
+        let unit = if self == Self::Accuracy { " %" } else { "" };
+        self.difference(value) + unit
+    }
+
+    /// A difference of two values for people, in points where they are shares.
+    pub fn difference(self, value: f64) -> String {
         match self {
-            Self::Accuracy => format!("{:.1} %", 100.0 * value),
+            Self::Accuracy => format!("{:.1}", 100.0 * value),
             Self::R2 => format!("{value:.3}"),
             Self::CrossEntropy => format!("{value:.4}"),
         }
+    }
+
+    /// What an axis is called that shows it, and what values are multiplied by there.
+    pub fn axis(self) -> (&'static str, f64) {
+        if self == Self::Accuracy { ("accuracy, %", 100.0) } else { (self.name(), 1.0) }
     }
 
     /// A value such that more is better.

@@ -1,23 +1,28 @@
-//! Tables to learn from: the built-in digits or a CSV file, split and standardised.
+//! Tables to learn from: the built-in digits or a file, and their split.
 
-use std::collections::BTreeSet;
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
+use super::cells::{Cells, is_missing, number};
+use super::schema::{Schema, Target};
 use crate::settings::{MlpSettings, Task, TrainFraction};
 
-/// Rows of numbers, and what is to be predicted from each.
+/// What is known of each row, and what is to be predicted from it.
 pub struct Table {
-    /// Row by row.
-    pub features: Vec<f32>,
-    /// What the features are called.
-    pub columns: Vec<String>,
+    pub columns: Vec<Column>,
     pub targets: Targets,
+}
+
+/// A column of numbers or of categories.
+pub struct Column {
+    pub name: String,
+    /// The number of each row, or the place of its category; NaN where it is missing.
+    pub values: Vec<f32>,
+    pub categories: Option<Vec<String>>,
 }
 
 /// What is to be predicted, for each row.
@@ -30,107 +35,24 @@ pub enum Targets {
     Numbers(Vec<f32>),
 }
 
-/// The same table in two parts, features and target numbers standardised with the statistics of the first.
+/// A table in two parts, and how both are encoded.
 pub struct Split {
-    pub train: Table,
-    pub validation: Table,
+    pub train: Part,
+    pub validation: Part,
     pub schema: Schema,
 }
 
-/// What a model has to know of the table that it learns from, to be used on others: `table.json` in its folder.
-#[derive(Deserialize, Serialize)]
-pub struct Schema {
-    pub features: Vec<Column>,
-    pub target: Target,
+/// Rows as a model sees them.
+pub struct Part {
+    /// Row by row.
+    features: Vec<f32>,
+    inputs: usize,
+    /// Numbers are standardised.
+    pub targets: Targets,
 }
 
-/// A column of numbers, and how it is standardised.
-#[derive(Deserialize, Serialize)]
-pub struct Column {
-    name: String,
-    mean: f64,
-    deviation: f64,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Target {
-    /// Their names, in the order of a model's outputs.
-    Classes(Vec<String>),
-    Numbers(Column),
-}
-
-impl Column {
-    /// From the values in the training rows.
-    fn of(name: &str, values: impl Iterator<Item = f32> + Clone) -> Self {
-        let values = values.map(f64::from);
-        let rows = values.clone().count() as f64;
-        let mean = values.clone().sum::<f64>() / rows;
-        let deviation = (values.map(|x| (x - mean).powi(2)).sum::<f64>() / rows).sqrt();
-        Self { name: name.to_owned(), mean, deviation }
-    }
-
-    /// A value with mean 0 and standard deviation 1 over the training rows. A column that was constant there is 0.
-    fn standardise(&self, value: f32) -> f32 {
-        let factor = if self.deviation > 0.0 { 1.0 / self.deviation } else { 0.0 };
-        ((f64::from(value) - self.mean) * factor) as f32
-    }
-
-    /// What a standardised value was.
-    pub fn restore(&self, value: f64) -> f64 {
-        value * self.deviation + self.mean
-    }
-
-    /// How much a standardised 1 is in the unit of the table.
-    pub fn unit(&self) -> f64 {
-        self.deviation
-    }
-}
-
-impl Schema {
-    /// How many numbers a model has to give for a row.
-    pub fn outputs(&self) -> usize {
-        match &self.target {
-            Target::Classes(names) => names.len(),
-            Target::Numbers(_) => 1,
-        }
-    }
-
-    /// The standardised features of the rows of a CSV file, row by row, which has a column for each. Others do not matter.
-    pub fn read_features(&self, path: &Path) -> Result<Vec<f32>> {
-        let read = || {
-            let (mut reader, header) = open(path)?;
-            let place = |column: &Column| {
-                let place = header.iter().position(|name| *name == column.name);
-                place.with_context(|| format!("there is no column `{}`, which the model looks at", column.name))
-            };
-            let places = self.features.iter().map(place).collect::<Result<Vec<_>>>()?;
-            let mut features = Vec::new();
-            for (row, record) in reader.records().enumerate() {
-                let record = record?;
-                for (column, &place) in self.features.iter().zip(&places) {
-                    features.push(column.standardise(number(&record[place], row + 1, &column.name)?));
-                }
-            }
-            ensure!(!features.is_empty(), "there are no rows in it");
-            Ok(features)
-        };
-        read().with_context(|| path.display().to_string())
-    }
-}
-
-/// A CSV file at its first row, and what its columns are called.
-fn open(path: &Path) -> Result<(csv::Reader<File>, Vec<String>)> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path)?;
-    let header = reader.headers()?.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
-    Ok((reader, header))
-}
-
-/// The number in a cell.
-fn number(cell: &str, row: usize, column: &str) -> Result<f32> {
-    let number = cell.parse::<f32>().ok().filter(|number| number.is_finite());
-    number.with_context(|| format!("row {row}, column `{column}`: expected a number, but got `{cell}`"))
-}
+/// The most categories of a column. Beyond, a text is a name, which says nothing of other rows.
+const MAX_CATEGORIES: usize = 100;
 
 impl Table {
     /// The table that `settings` name.
@@ -141,13 +63,17 @@ impl Table {
                 settings.task == Task::Classification,
                 "the built-in digits are classes, and no task for regression"
             );
+            ensure!(
+                settings.ignore.is_empty() && settings.categories.is_empty(),
+                "--ignore and --categories name columns of a file; the built-in digits have none"
+            );
             Self::digits()
         } else {
             let path = settings.data.display();
             let Some(target) = &settings.target else {
                 bail!("{path}: which column is to be predicted? Name it with --target");
             };
-            Self::csv(&settings.data, target, settings.task).with_context(|| path.to_string())?
+            Self::read(settings, target).with_context(|| path.to_string())?
         };
         let path = settings.data.display();
         match &table.targets {
@@ -169,9 +95,13 @@ impl Table {
     /// Machine Learning Repository, 1998.
     fn digits() -> Self {
         let digits = smartcore::dataset::digits::load_dataset();
+        let column = |pixel: usize| Column {
+            name: format!("pixel_{pixel}"),
+            values: digits.data[pixel..].iter().step_by(digits.num_features).copied().collect(),
+            categories: None,
+        };
         Self {
-            features: digits.data,
-            columns: (0..digits.num_features).map(|pixel| format!("pixel_{pixel}")).collect(),
+            columns: (0..digits.num_features).map(column).collect(),
             targets: Targets::Classes {
                 numbers: digits.target.iter().map(|&digit| digit as usize).collect(),
                 names: (0..10).map(|digit| digit.to_string()).collect(),
@@ -179,58 +109,78 @@ impl Table {
         }
     }
 
-    fn csv(path: &Path, target: &str, task: Task) -> Result<Self> {
-        let (mut reader, header) = open(path)?;
+    fn read(settings: &MlpSettings, target: &str) -> Result<Self> {
+        let Cells { header, rows } = Cells::open(&settings.data)?;
         ensure!(!header.is_empty(), "the file is empty: expected a header row, then a row a sample");
-        let columns = || header.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let target_column = match header.iter().enumerate().filter(|(_, name)| **name == target).collect::<Vec<_>>()[..]
-        {
-            [(column, _)] => column,
-            [] => bail!("there is no column `{target}`, only {}", columns()),
-            _ => bail!("there is more than one column `{target}`"),
-        };
-        ensure!(header.len() > 1, "there is no column besides `{target}` to predict it from");
+        for name in settings.ignore.iter().chain(&settings.categories).map(String::as_str).chain([target]) {
+            match header.iter().filter(|column| *column == name).count() {
+                1 => {}
+                0 => {
+                    let columns = header.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                    bail!("there is no column `{name}`, only {columns}")
+                }
+                _ => bail!("there is more than one column `{name}`"),
+            }
+        }
+        ensure!(
+            !settings.ignore.iter().any(|name| name == target),
+            "column `{target}` is to be predicted and to be ignored"
+        );
+        let is_feature = |name: &String| *name != target && !settings.ignore.contains(name);
+        ensure!(header.iter().any(is_feature), "there is no column besides `{target}` to predict it from");
 
-        let (mut features, mut labels, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
-        for (row, record) in reader.records().enumerate() {
+        let builder = |name: &String| is_feature(name).then(|| Builder::new(name, settings.categories.contains(name)));
+        let mut builders: Vec<Option<Builder>> = header.iter().map(builder).collect();
+        let (mut labels, mut numbers) = (Vec::new(), Vec::new());
+        for (row, record) in rows.enumerate() {
             let record = record?;
-            let row = row + 1;
-            for (column, cell) in record.iter().enumerate() {
-                let number = || number(cell, row, &header[column]);
-                match (column == target_column, task) {
-                    (false, _) => features.push(number()?),
-                    (true, Task::Regression) => numbers.push(number()?),
-                    (true, Task::Classification) => {
-                        let hint = if number().is_ok() { "; for a number add --task regression" } else { "" };
+            for ((cell, name), builder) in record.iter().zip(&header).zip(&mut builders) {
+                let place = || format!("row {}, column `{name}`", row + 1);
+                match builder {
+                    Some(builder) => builder.add(cell).with_context(place)?,
+                    None if name != target => {}
+                    None if settings.task == Task::Regression => {
+                        numbers.push(
+                            number(cell)
+                                .with_context(|| format!("{}: expected a number, but got `{cell}`", place()))?,
+                        );
+                    }
+                    None => {
+                        let hint = if number(cell).is_some() { "; for a number add --task regression" } else { "" };
                         ensure!(
                             is_class(cell),
-                            "row {row}, column `{target}`: expected an integer or a text as a class, but got `{cell}`{hint}"
+                            "{}: expected an integer or a text as a class, but got `{cell}`{hint}",
+                            place()
                         );
                         labels.push(cell.to_owned());
                     }
                 }
             }
         }
-        ensure!(!features.is_empty(), "the file has a header, but no rows");
+        ensure!(!labels.is_empty() || !numbers.is_empty(), "the file has a header, but no rows");
 
-        let targets = match task {
+        let targets = match settings.task {
             Task::Regression => Targets::Numbers(numbers),
             Task::Classification => {
-                let names = sorted_classes(&labels);
-                let number = |label| names.iter().position(|name| name == label).expect("names are made of the labels");
-                Targets::Classes { numbers: labels.iter().map(number).collect(), names }
+                let (numbers, names) = numbered(&labels);
+                Targets::Classes { numbers, names }
             }
         };
-        let columns = header.into_iter().filter(|name| name != target).collect();
-        Ok(Self { features, columns, targets })
+        let columns = builders.into_iter().flatten().map(Builder::build).collect::<Result<_>>()?;
+        Ok(Self { columns, targets })
     }
 
     pub fn len(&self) -> usize {
-        self.features.len() / self.columns.len()
+        match &self.targets {
+            Targets::Classes { numbers, .. } => numbers.len(),
+            Targets::Numbers(numbers) => numbers.len(),
+        }
     }
 
-    pub fn row(&self, row: usize) -> &[f32] {
-        &self.features[row * self.columns.len()..][..self.columns.len()]
+    /// The columns with missing values, and how many they miss.
+    pub fn missing(&self) -> impl Iterator<Item = (&str, usize)> {
+        let missing = |column: &Column| column.values.iter().filter(|value| value.is_nan()).count();
+        self.columns.iter().map(move |column| (column.name.as_str(), missing(column))).filter(|(_, count)| *count > 0)
     }
 
     /// Shuffles the rows, and gives the first `fraction` of them to training.
@@ -244,41 +194,118 @@ impl Table {
             rows.len()
         );
         let (train, validation) = rows.split_at(count);
-        let (mut train, mut validation) = (self.select(train), self.select(validation));
-        let count = self.columns.len();
-        let values = |column: usize| train.features[column..].iter().step_by(count).copied();
-        let features: Vec<Column> =
-            self.columns.iter().enumerate().map(|(i, name)| Column::of(name, values(i))).collect();
-        let target = match &train.targets {
-            Targets::Classes { names, .. } => Target::Classes(names.clone()),
-            Targets::Numbers(numbers) => Target::Numbers(Column::of("", numbers.iter().copied())),
-        };
-        let schema = Schema { features, target };
-        for part in [&mut train, &mut validation] {
-            for (column, x) in schema.features.iter().cycle().zip(&mut part.features) {
-                *x = column.standardise(*x);
-            }
-            if let (Target::Numbers(column), Targets::Numbers(numbers)) = (&schema.target, &mut part.targets) {
-                for x in numbers {
-                    *x = column.standardise(*x);
+        let schema = Schema::of(self, train);
+        let part = |rows: &[usize]| Part {
+            features: schema.encode(self, rows),
+            inputs: schema.inputs(),
+            targets: match (&self.targets, &schema.target) {
+                (Targets::Numbers(numbers), Target::Numbers(scale)) => {
+                    Targets::Numbers(rows.iter().map(|&row| scale.standardise(numbers[row])).collect())
                 }
-            }
-        }
-        Ok(Split { train, validation, schema })
-    }
-
-    fn select(&self, rows: &[usize]) -> Self {
-        Self {
-            features: rows.iter().flat_map(|&row| self.row(row)).copied().collect(),
-            columns: self.columns.clone(),
-            targets: match &self.targets {
-                Targets::Classes { numbers, names } => {
+                (Targets::Classes { numbers, names }, _) => {
                     Targets::Classes { numbers: rows.iter().map(|&row| numbers[row]).collect(), names: names.clone() }
                 }
-                Targets::Numbers(numbers) => Targets::Numbers(rows.iter().map(|&row| numbers[row]).collect()),
+                (Targets::Numbers(_), Target::Classes(_)) => unreachable!("the schema is this table's"),
             },
+        };
+        Ok(Split { train: part(train), validation: part(validation), schema })
+    }
+}
+
+impl Part {
+    pub fn len(&self) -> usize {
+        self.features.len() / self.inputs
+    }
+
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.features[row * self.inputs..][..self.inputs]
+    }
+
+    /// All rows, one after the other.
+    pub fn rows(&self) -> &[f32] {
+        &self.features
+    }
+}
+
+/// A column that is being read.
+struct Builder {
+    name: String,
+    cells: Kind,
+}
+
+/// The first cell that is not missing decides.
+enum Kind {
+    Unknown { missing: usize },
+    Numbers(Vec<f32>),
+    Texts { cells: Vec<Option<String>>, named: bool },
+}
+
+impl Builder {
+    fn new(name: &str, is_category: bool) -> Self {
+        let cells =
+            if is_category { Kind::Texts { cells: Vec::new(), named: true } } else { Kind::Unknown { missing: 0 } };
+        Self { name: name.to_owned(), cells }
+    }
+
+    fn add(&mut self, cell: &str) -> Result<()> {
+        let missing = is_missing(cell);
+        if let (Kind::Unknown { missing: before }, false) = (&self.cells, missing) {
+            self.cells = if is_number(cell) {
+                Kind::Numbers(vec![f32::NAN; *before])
+            } else {
+                Kind::Texts { cells: vec![None; *before], named: false }
+            };
+        }
+        match &mut self.cells {
+            Kind::Unknown { missing } => *missing += 1,
+            Kind::Numbers(numbers) if missing => numbers.push(f32::NAN),
+            Kind::Numbers(numbers) => {
+                let name = &self.name;
+                ensure!(
+                    is_number(cell),
+                    "expected a number, as before, but got `{cell}`; if they are categories, add --categories \"{name}\""
+                );
+                numbers.push(number(cell).with_context(|| format!("expected a number, but got `{cell}`"))?);
+            }
+            Kind::Texts { cells, .. } if missing => cells.push(None),
+            Kind::Texts { cells, named } => {
+                let name = &self.name;
+                ensure!(
+                    *named || !is_number(cell),
+                    "expected a text, as before, but got `{cell}`; if they are categories, add --categories \"{name}\""
+                );
+                cells.push(Some(cell.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn build(self) -> Result<Column> {
+        let name = self.name;
+        match self.cells {
+            Kind::Unknown { .. } => bail!("column `{name}` is empty; leave it out with --ignore \"{name}\""),
+            Kind::Numbers(values) => Ok(Column { name, values, categories: None }),
+            Kind::Texts { cells, .. } => {
+                let texts: Vec<String> = cells.iter().flatten().cloned().collect();
+                let (numbers, categories) = numbered(&texts);
+                ensure!(
+                    categories.len() <= MAX_CATEGORIES,
+                    "column `{name}` has {} different texts, and at most {MAX_CATEGORIES} are taken as categories; leave it out with --ignore \"{name}\"",
+                    categories.len()
+                );
+                let mut numbers = numbers.into_iter();
+                let value = |cell: &Option<String>| {
+                    cell.as_ref().and_then(|_| numbers.next()).map_or(f32::NAN, |number| number as f32)
+                };
+                Ok(Column { name, values: cells.iter().map(value).collect(), categories: Some(categories) })
+            }
         }
     }
+}
+
+/// Also one that is out of range.
+fn is_number(cell: &str) -> bool {
+    cell.parse::<f64>().is_ok()
 }
 
 /// A number that is not whole is a measurement, not a class.
@@ -286,12 +313,15 @@ fn is_class(cell: &str) -> bool {
     !cell.is_empty() && (cell.parse::<i64>().is_ok() || cell.parse::<f64>().is_err())
 }
 
-/// The distinct labels: integers by their value, others by their letters.
-fn sorted_classes(labels: &[String]) -> Vec<String> {
-    let distinct: BTreeSet<&String> = labels.iter().collect();
-    let mut classes: Vec<String> = distinct.into_iter().cloned().collect();
-    if classes.iter().all(|class| class.parse::<i64>().is_ok()) {
-        classes.sort_by_key(|class| class.parse::<i64>().ok());
+/// The number of each label among the distinct ones, and these: integers by their value, others by their letters.
+fn numbered(labels: &[String]) -> (Vec<usize>, Vec<String>) {
+    let mut places: BTreeMap<&str, usize> = labels.iter().map(|label| (label.as_str(), 0)).collect();
+    let mut names: Vec<String> = places.keys().map(|&name| name.to_owned()).collect();
+    if names.iter().all(|name| name.parse::<i64>().is_ok()) {
+        names.sort_by_key(|name| name.parse::<i64>().ok());
     }
-    classes
+    for (place, name) in names.iter().enumerate() {
+        *places.get_mut(name.as_str()).expect("names are made of the labels") = place;
+    }
+    (labels.iter().map(|label| places[label.as_str()]).collect(), names)
 }

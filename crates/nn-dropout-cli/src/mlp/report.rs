@@ -3,24 +3,39 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use maud::html;
+use burn::tensor::Device;
+use maud::{Markup, html};
 
-use super::data::{Split, Targets};
-use crate::report::{curves, page};
+use super::data::{Split, Table, Targets};
+use super::predict::{SEED, load_model};
+use super::schema::Target;
+use super::uncertainty::{Reliability, sample};
+use crate::report::{Chart, Line, VALIDATION, curves, page};
+use crate::run::CONFIG;
 use crate::settings::{MlpSettings, Task};
-use crate::training::Metrics;
+use crate::training::{Metric, Metrics};
 
 /// The page for a run that has finished at least one epoch.
-pub fn html(settings: &MlpSettings, split: &Split, history: &[Metrics], folder: &Path) -> Result<String> {
+pub fn html(
+    settings: &MlpSettings,
+    table: &Table,
+    split: &Split,
+    history: &[Metrics],
+    folder: &Path,
+) -> Result<String> {
     let last = history.last().context("a report needs an epoch to report on")?;
     let (task, metric) = (settings.task, settings.task.metric());
     let points = |value: fn(&Metrics) -> f64| history.iter().map(|row| (row.epoch, value(row))).collect::<Vec<_>>();
-    let metric_curves =
-        curves("epoch", metric.name(), &points(|row| row.train.metric), &points(|row| row.validation.metric))?;
+    let (axis, factor) = metric.axis();
+    let scaled = |value: fn(&Metrics) -> f64| {
+        points(value).into_iter().map(|(epoch, y)| (epoch, factor * y)).collect::<Vec<_>>()
+    };
+    let metric_curves = curves("epoch", axis, &scaled(|row| row.train.metric), &scaled(|row| row.validation.metric))?;
     let loss = curves("epoch", metric.loss_name(), &points(|row| row.train.loss), &points(|row| row.validation.loss))?;
     let [train, validation] = [last.train, last.validation].map(|score| metric.shown(score.metric));
     let gap = last.train.metric - last.validation.metric;
-    let folder = folder.display();
+
+    let (features, inputs) = (split.schema.features.len(), split.schema.inputs());
 
     let body = html! {
         p.lead {
@@ -40,12 +55,16 @@ pub fn html(settings: &MlpSettings, split: &Split, history: &[Metrics], folder: 
         (loss)
         p { "All of it is measured in eval mode, where dropout does nothing: on the " b.train { "training" } " rows and on the "
             b.validation { "validation" } " rows, after each epoch." }
+        (uncertainty(settings, split, folder)?)
         h2 { "What was run" }
         table {
             tr { th { "data" } td { (settings.data.display()) } }
             @if let Some(target) = &settings.target { tr { th { "target" } td { (target) } } }
             tr { th { "rows" } td { (split.train.len()) " to train on, " (split.validation.len()) " for validation" } }
-            tr { th { "features" } td { (split.schema.features.len()) } }
+            tr { th { "features" } td { (features) @if features != inputs { ", seen as " (inputs) " numbers" } } }
+            @for (column, count) in table.missing() {
+                tr { th { "missing" } td { (count) " in " (column) } }
+            }
             @if let Targets::Classes { names, .. } = &split.train.targets { tr { th { "classes" } td { (names.len()) } } }
             tr { th { "hidden layers" } td { (settings.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) } }
             tr { th { "dropout" } td { (settings.dropout) } }
@@ -55,8 +74,59 @@ pub fn html(settings: &MlpSettings, split: &Split, history: &[Metrics], folder: 
             tr { th { "program" } td { "nn-dropout " (env!("CARGO_PKG_VERSION")) } }
         }
         h2 { "Run it again" }
-        pre { "nn-dropout train --config " (folder) "/config.toml" }
+        pre { "nn-dropout train --config " (folder.join(CONFIG).display()) }
         p { "The same settings give the same numbers, to the last digit, on any number of threads of this kind of machine." }
     };
     Ok(page(&format!("Training with dropout p = {}", settings.dropout), &body))
+}
+
+/// How often each validation row is predicted.
+const SAMPLES: usize = 20;
+
+/// A section that shows whether the uncertainty of Monte Carlo dropout tells wrong answers from right ones, for the trained model in a
+/// folder. Nothing without dropout.
+pub fn uncertainty(settings: &MlpSettings, split: &Split, folder: &Path) -> Result<Markup> {
+    if settings.dropout.get() == 0.0 {
+        return Ok(html! {});
+    }
+    let device = Device::flex().autodiff();
+    let model = load_model(folder, settings, &split.schema, SEED, &device)?;
+    let predictions = sample(&model, &split.schema, split.validation.rows(), SAMPLES, &device);
+    let Reliability { kept, halves, auroc } = Reliability::of(&predictions, &split.validation);
+    let metric = settings.task.metric();
+    let (y, factor) = match &split.schema.target {
+        Target::Classes(_) => metric.axis(),
+        Target::Numbers(scale) => (metric.loss_name(), scale.unit()),
+    };
+    let [certain, others] = halves.map(|score| match metric {
+        Metric::Accuracy => metric.shown(score),
+        Metric::R2 | Metric::CrossEntropy => format!("{:.4}", factor * score),
+    });
+    let chart = Chart {
+        x: "share of rows that are answered, the most certain ones, %",
+        y,
+        lines: vec![Line::new(VALIDATION, kept.into_iter().map(|(share, score)| (100.0 * share, factor * score)))],
+        mark: None,
+        include: Vec::new(),
+    };
+    Ok(html! {
+        h2 { "Does the network know when it is wrong?" }
+        p {
+            "Each validation row was predicted " (SAMPLES) " times with dropout on (Monte Carlo dropout). "
+            @if let Some([entropy, information]) = auroc {
+                @let verdict = if entropy >= 0.8 { "Yes" } else if entropy >= 0.65 { "To a degree" } else { "Hardly" };
+                b { (verdict) ": " }
+                "of a wrong and a right answer the wrong one is the more uncertain in " b { (format!("{:.0} %", 100.0 * entropy)) }
+                " of all pairs, by the predictive entropy (by the mutual information, " (format!("{:.0} %", 100.0 * information))
+                "; chance is 50 %). The more certain half of the answers is right in " b { (certain) } ", the other half in " b { (others) } "."
+            } @else if metric == Metric::Accuracy {
+                "There are no wrong answers to tell from right ones, or no right ones."
+            } @else {
+                "By how much the predictions of a row deviate from each other, the more certain half is off by " b { (certain) }
+                " and the other half by " b { (others) } " (RMSE)."
+            }
+        }
+        (chart.draw()?)
+        p { code { "nn-dropout predict --run " (folder.display()) " --data FILE --samples " (SAMPLES) } " says how certain the network is of new rows." }
+    })
 }

@@ -1,12 +1,16 @@
 //! `nn-dropout train --model mlp`.
 
+use std::path::Path;
+
 use anyhow::Result;
+use maud::Markup;
 use serde::Serialize;
 
 use super::data::Table;
 use super::report;
 use super::training::MlpTraining;
-use crate::run::{Ended, REPORT, Rows, RunDir, SCHEMA, WEIGHTS};
+use crate::files::read_text;
+use crate::run::{CONFIG, Ended, REPORT, Rows, RunDir, SCHEMA, WEIGHTS};
 use crate::settings::{MlpSettings, Output, Task, to_toml};
 use crate::training::{Metrics, Training, progress_bar};
 use crate::{interrupt, run, weights};
@@ -38,27 +42,17 @@ pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
     let mut training = MlpTraining::new(settings.clone(), &table, bar.clone())?;
     let name = run::name(&settings.data, settings.dropout, settings.seed);
     let run = RunDir::create(&name, &to_toml(settings)?, output)?;
-    let mut rows = run.rows()?;
     interrupt::listen()?;
-
-    let mut history = Vec::new();
-    while let Some(metrics) = training.advance()? {
-        add(&mut rows, settings.task, metrics)?;
-        history.push(metrics);
-    }
+    let history = fill(&run, settings, &table, &mut training)?;
     bar.finish_and_clear();
 
     let Some(last) = history.last() else {
         println!("interrupted before the first epoch ended; the settings are in {}", run.path().display());
         return Ok(Ended::Interrupted);
     };
-    let split = training.split();
-    run.write(SCHEMA, &serde_json::to_vec_pretty(&split.schema)?)?;
-    run.write(WEIGHTS, &weights::to_bytes(&training.model())?)?;
-    run.write(REPORT, report::html(settings, split, &history, run.path())?.as_bytes())?;
-    let ended = if history.len() < training.length() { Ended::Interrupted } else { Ended::Finished };
-    if let Ended::Interrupted = ended {
-        println!("interrupted after {} of {} epochs", history.len(), settings.epochs);
+    let is_finished = last.epoch == settings.epochs.get();
+    if !is_finished {
+        println!("interrupted after {} of {} epochs", last.epoch, settings.epochs);
     }
     let metric = settings.task.metric();
     for (part, score) in [("training", last.train), ("validation", last.validation)] {
@@ -72,7 +66,39 @@ pub fn train(settings: &MlpSettings, output: &Output) -> Result<Ended> {
         println!("{:<20} {:>5.1} points", "gap", 100.0 * (last.train.metric - last.validation.metric));
     }
     println!("results in {}, curves in {}", run.path().display(), run.file(REPORT).display());
-    Ok(ended)
+    Ok(if is_finished { Ended::Finished } else { Ended::Interrupted })
+}
+
+/// Trains, and puts all that comes of it into a folder. No metrics, no results: it was interrupted too early.
+fn fill(run: &RunDir, settings: &MlpSettings, table: &Table, training: &mut MlpTraining) -> Result<Vec<Metrics>> {
+    let mut rows = run.rows()?;
+    let mut history = Vec::new();
+    while let Some(metrics) = training.advance()? {
+        add(&mut rows, settings.task, metrics)?;
+        history.push(metrics);
+    }
+    if !history.is_empty() {
+        let split = training.split();
+        run.write(SCHEMA, &serde_json::to_vec_pretty(&split.schema)?)?;
+        run.write(WEIGHTS, &weights::to_bytes(&training.model())?)?;
+        run.write(REPORT, report::html(settings, table, split, &history, run.path())?.as_bytes())?;
+    }
+    Ok(history)
+}
+
+/// The run with these settings in a folder, made unless it is there, and what its report says of uncertainty.
+pub fn keep(settings: &MlpSettings, table: &Table, folder: &Path, quiet: bool) -> Result<Markup> {
+    let bar = progress_bar("of the chosen network, epoch", settings.epochs.get(), quiet);
+    let mut training = MlpTraining::new(settings.clone(), table, bar.clone())?;
+    let config = to_toml(settings)?;
+    let is_there =
+        read_text(&folder.join(CONFIG)).is_ok_and(|present| present == config) && folder.join(REPORT).exists();
+    if !is_there {
+        let output = Output { out: Some(folder.to_owned()), force: true, quiet, resume: false };
+        fill(&RunDir::create("", &config, &output)?, settings, table, &mut training)?;
+    }
+    bar.finish_and_clear();
+    report::uncertainty(settings, training.split(), folder)
 }
 
 fn add(rows: &mut Rows, task: Task, Metrics { epoch, train, validation }: Metrics) -> Result<()> {

@@ -12,8 +12,9 @@ use nn_dropout::Generator;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::data::{Schema, Split, Table, Target, Targets};
+use super::data::{Part, Split, Table, Targets};
 use super::model::Mlp;
+use super::schema::{Schema, Target};
 use crate::interrupt;
 use crate::settings::MlpSettings;
 use crate::training::{MAX_PARAMETERS, Metrics, Score, Training, rng};
@@ -99,7 +100,7 @@ impl Training for MlpTraining {
         }
         self.epoch += 1;
         let valid = self.model();
-        let unit = if let Target::Numbers(column) = &self.split.schema.target { column.unit() } else { 1.0 };
+        let unit = if let Target::Numbers(scale) = &self.split.schema.target { scale.unit() } else { 1.0 };
         let [train, validation] =
             [&self.split.train, &self.split.validation].map(|part| evaluate(&valid, part, unit, &self.device));
         let metric = self.settings.task.metric();
@@ -116,12 +117,13 @@ impl Training for MlpTraining {
 /// How many units the layers have, from the features to the outputs.
 pub fn sizes(settings: &MlpSettings, schema: &Schema) -> Vec<usize> {
     let hidden = settings.hidden.iter().map(|size| size.get());
-    iter::once(schema.features.len()).chain(hidden).chain(iter::once(schema.outputs())).collect()
+    iter::once(schema.inputs()).chain(hidden).chain(iter::once(schema.target.outputs())).collect()
 }
 
-fn features(table: &Table, rows: &[usize], device: &Device) -> Tensor<2> {
-    let features: Vec<f32> = rows.iter().flat_map(|&row| table.row(row)).copied().collect();
-    Tensor::from_data(TensorData::new(features, [rows.len(), table.columns.len()]), device)
+fn features(part: &Part, rows: &[usize], device: &Device) -> Tensor<2> {
+    let features: Vec<f32> = rows.iter().flat_map(|&row| part.row(row)).copied().collect();
+    let inputs = features.len() / rows.len();
+    Tensor::from_data(TensorData::new(features, [rows.len(), inputs]), device)
 }
 
 /// The mean loss of a model's outputs for these rows: the cross-entropy, or the squared error.
@@ -140,23 +142,23 @@ fn loss(outputs: Tensor<2>, targets: &Targets, rows: &[usize], device: &Device) 
     }
 }
 
-/// The score of a model in eval mode over all rows of a table.
-fn evaluate(model: &Mlp, table: &Table, unit: f64, device: &Device) -> Score {
+/// The score of a model in eval mode over all rows of a part.
+fn evaluate(model: &Mlp, part: &Part, unit: f64, device: &Device) -> Score {
     const ROWS: usize = 1024;
-    let rows: Vec<usize> = (0..table.len()).collect();
+    let rows: Vec<usize> = (0..part.len()).collect();
     let (mut total, mut hits) = (0.0, 0.0);
     for rows in rows.chunks(ROWS) {
-        let outputs = model.forward(features(table, rows, device));
-        if let Targets::Classes { numbers, .. } = &table.targets {
+        let outputs = model.forward(features(part, rows, device));
+        if let Targets::Classes { numbers, .. } = &part.targets {
             let guesses = outputs.clone().argmax(1).into_data();
             hits +=
                 rows.iter().zip(guesses.iter::<i64>()).filter(|(row, guess)| numbers[**row] as i64 == *guess).count()
                     as f64;
         }
-        total += loss(outputs, &table.targets, rows, device).into_scalar::<f64>() * rows.len() as f64;
+        total += loss(outputs, &part.targets, rows, device).into_scalar::<f64>() * rows.len() as f64;
     }
-    let count = table.len() as f64;
-    match &table.targets {
+    let count = part.len() as f64;
+    match &part.targets {
         Targets::Classes { .. } => Score { loss: total / count, metric: hits / count },
         Targets::Numbers(numbers) => {
             let mean = numbers.iter().map(|&number| f64::from(number)).sum::<f64>() / count;

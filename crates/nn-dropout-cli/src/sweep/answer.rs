@@ -49,17 +49,14 @@ impl Mean {
 
     /// For people.
     pub fn shown(self, metric: Metric) -> String {
-        let error = self.error.map(|error| match metric {
-            Metric::Accuracy => format!(" ± {:.1}", 100.0 * error),
-            Metric::R2 | Metric::CrossEntropy => format!(" ± {}", metric.shown(error)),
-        });
+        let error = self.error.map(|error| format!(" ± {}", metric.difference(error)));
         metric.shown(self.value) + &error.unwrap_or_default()
     }
 }
 
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "p = {}", self.dropout)?;
+        write!(f, "p = {}", self.dropout.get())?;
         if let Some(size) = self.hidden {
             write!(f, ", hidden size {size}")?;
         }
@@ -109,26 +106,24 @@ impl Answer {
     pub fn sentences(&self) -> Vec<String> {
         let metric = self.metric;
         let (best, chosen) = (&self.rows[self.best], &self.rows[self.chosen]);
-        let mut sentences = Vec::new();
-        let mut first =
-            format!("{}: validation {} {}", chosen.candidate, metric.name(), chosen.validation.shown(metric));
-        match self.without_dropout() {
-            Some(none) if chosen.candidate.dropout.get() > 0.0 => {
-                let [before, now] = [none, chosen].map(|row| self.gap(row));
-                let verb = if now < before { "falls" } else { "grows" };
-                let [before, now] = [before, now].map(|gap| match metric {
-                    Metric::Accuracy => format!("{:.1}", 100.0 * gap),
-                    Metric::R2 | Metric::CrossEntropy => metric.shown(gap),
-                });
-                let points = if metric == Metric::Accuracy { " points" } else { "" };
-                first += &format!(
-                    ", against {} without dropout; the gap to training {verb} from {before} to {now}{points}.",
-                    none.validation.shown(metric)
-                );
-            }
-            _ => first += ".",
-        }
-        sentences.push(first);
+        let against = self.without_dropout().filter(|_| chosen.candidate.dropout.get() > 0.0).map(|none| {
+            let [before, now] = [none, chosen].map(|row| self.gap(row));
+            let verb = if now < before { "falls" } else { "grows" };
+            let points = if metric == Metric::Accuracy { " points" } else { "" };
+            format!(
+                ", against {} without dropout; the gap to training {verb} from {} to {}{points}",
+                none.validation.shown(metric),
+                metric.difference(before),
+                metric.difference(now),
+            )
+        });
+        let mut sentences = vec![format!(
+            "{}: validation {} {}{}.",
+            chosen.candidate,
+            metric.name(),
+            chosen.validation.shown(metric),
+            against.unwrap_or_default()
+        )];
         let Some(error) = best.validation.error else {
             sentences.push("With one seed there is no telling chance from merit: add --seeds.".to_owned());
             return sentences;

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::ValueEnum;
+use clap::{Arg, ValueEnum};
 use nn_dropout::Probability;
 
 use crate::interrupt;
@@ -33,7 +33,7 @@ use study::Study;
 /// reads handwritten digits. Each trial is what `train` does with the same options. All that is known is kept in a study: the
 /// same command goes on after any interruption, and several processes can work on one study.
 #[derive(clap::Args)]
-#[command(allow_negative_numbers = true)]
+#[command(allow_negative_numbers = true, mut_args(hide_what_is_refused))]
 pub struct SweepArgs {
     /// The rates to try; with --search tpe the lowest and the highest [default: 0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]
     #[arg(long, value_name = "P,...", value_delimiter = ',', value_parser = probability, help_heading = SWEEP)]
@@ -64,6 +64,12 @@ pub struct SweepArgs {
     study: Option<PathBuf>,
     #[command(flatten)]
     train: TrainArgs,
+}
+
+/// Options of `train` that make no sense here.
+fn hide_what_is_refused(arg: Arg) -> Arg {
+    let is_refused = ["dropout", "resume", "force", "batches"].contains(&arg.get_id().as_str());
+    arg.hide(is_refused)
 }
 
 const SWEEP: &str = "The sweep";
@@ -100,7 +106,7 @@ pub fn sweep(args: &SweepArgs) -> Result<Ended> {
     let worked = work::work(&problem, study, plan, jobs, &live);
     live.clear();
     let (mut study, plan) = worked?;
-    results::write(&place.out, &place.study, &problem, &plan, study.results()?)
+    results::write(&place.out, &place.study, &problem, &plan, study.results()?, output.quiet)
 }
 
 impl SweepArgs {

@@ -4,15 +4,15 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::ProgressBar;
-use sha2::{Digest, Sha256};
+use maud::{Markup, PreEscaped};
 
 use super::plan::{Search, Trial};
 use crate::files::read;
-use crate::gpt;
 use crate::gpt::{GptConfig, GptTraining, Source};
 use crate::mlp::{MlpTraining, Table};
 use crate::settings::{GptSettings, MlpSettings, Settings, to_toml};
 use crate::training::{Metric, Metrics, Training};
+use crate::{gpt, mlp};
 
 /// The settings of all trials, but for what a trial says itself, and the data.
 pub enum Problem {
@@ -121,6 +121,14 @@ impl Problem {
         }
     }
 
+    /// The run of a perceptron with these settings in a folder, and what is to be said of its uncertainty.
+    pub fn keep(&self, settings: &MlpSettings, folder: &Path, quiet: bool) -> Result<Markup> {
+        match self {
+            Self::Mlp(_, table) => mlp::keep(settings, table, folder, quiet),
+            Self::Gpt(..) => Ok(PreEscaped(String::new())),
+        }
+    }
+
     /// Everything that the numbers of all trials depend on, and for a search that on which its trials do; as TOML.
     pub fn experiment(&self, search: &Search, seeds: usize) -> Result<String> {
         let (settings, data, init) = match self {
@@ -139,11 +147,7 @@ impl Problem {
                 path.file_name().context("a file has a name")?.to_string_lossy().into_owned().into(),
             );
             if path.exists() {
-                let digest = Sha256::digest(read(path)?);
-                table.insert(
-                    format!("{key}_sha256"),
-                    digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
-                );
+                table.insert(format!("{key}_blake3"), blake3::hash(&read(path)?).to_hex().to_string().into());
             }
         }
         match search {
@@ -155,10 +159,11 @@ impl Problem {
                 table.insert("seed".to_owned(), self.first_seed().to_string().into());
                 table.insert("seeds".to_owned(), seeds.to_string().into());
                 table.insert("rates".to_owned(), space.rates.to_string().into());
-                for (key, range) in [("hidden", &space.hidden), ("learning_rate", &space.learning_rate)] {
-                    if let Some(range) = range {
-                        table.insert(key.to_owned(), range.to_string().into());
-                    }
+                if let (Some(range), Self::Mlp(settings, _)) = (&space.hidden, self) {
+                    table.insert("hidden".to_owned(), format!("{} layers of {range}", settings.hidden.len()).into());
+                }
+                if let Some(range) = &space.learning_rate {
+                    table.insert("learning_rate".to_owned(), range.to_string().into());
                 }
             }
         }

@@ -3,25 +3,185 @@
 use std::path::Path;
 
 use anyhow::Result;
-use maud::html;
+use maud::{Markup, html};
 
-use super::answer::Answer;
-use super::plan::Plan;
+use super::answer::{Answer, Mean, Row};
+use super::plan::{Plan, Search};
 use super::problem::Problem;
-use super::study::Record;
-use crate::report::page;
+use super::results::{RECOMMENDED, columns};
+use super::study::{Record, State};
+use crate::report::{Chart, Line, Point, TRAIN, VALIDATION, page};
+use crate::training::Metrics;
 
-pub fn html(
-    problem: &Problem,
-    plan: &Plan,
-    ended: &[&Record],
-    answer: &Answer,
-    recommended: &str,
-    out: &Path,
-) -> Result<String> {
-    let _ = (problem, plan, ended, out, recommended);
-    let body = html! {
-        @for sentence in answer.sentences() { p.lead { (sentence) } }
-    };
-    Ok(page("Which dropout rate?", &body))
+/// All that is reported.
+pub struct Sweep<'a> {
+    pub problem: &'a Problem,
+    pub plan: &'a Plan,
+    pub ended: &'a [&'a Record],
+    pub answer: &'a Answer,
+    /// The settings for what has been chosen.
+    pub recommended: &'a str,
+    /// What is to be said of the uncertainty of the chosen network.
+    pub uncertainty: Markup,
+    pub out: &'a Path,
+}
+
+impl Sweep<'_> {
+    pub fn html(&self) -> Result<String> {
+        let (answer, plan) = (self.answer, self.plan);
+        let chosen = &answer.rows[answer.chosen];
+        let data = self.problem.data().file_stem().unwrap_or_default().to_string_lossy();
+        let mut sentences = answer.sentences().into_iter();
+        let (titles, cells) = columns(answer, plan.metric);
+        let p = chosen.candidate.dropout.get();
+        let unfinished = plan.len() - self.ended.len();
+        let body = html! {
+            p.lead { b { (sentences.next().unwrap_or_default()) } }
+            @for sentence in sentences { p { (sentence) } }
+            @if unfinished > 0 { p { b { "Not finished: " } (unfinished) " of " (plan.len()) " trials are still to be run. The same command goes on." } }
+            (self.over_rates()?)
+            p { "The " (plan.metric.name()) " on the " b.train { "training" } " and the " b.validation { "validation" }
+                " part, in eval mode, at the end of each training: means over seeds, with their standard errors. Below, validation alone. The grey line is at what was chosen: "
+                "the least dropout whose mean lies within one standard error of the best." }
+            div.scroll {
+                table.numbers {
+                    tr { @for title in &titles { th { (title) } } }
+                    @for (i, cells) in cells.iter().enumerate() {
+                        tr.chosen[i == answer.chosen] { @for cell in cells { td { (cell) } } }
+                    }
+                }
+            }
+            h2 { "How it was learned" }
+            (self.learning()?)
+            (self.uncertainty)
+            h2 { "Put it into your network" }
+            div.scroll { table {
+                tr { th { "Burn" } td { code { "nn_dropout_burn::DropoutConfig::new(" (p) ")" } } }
+                tr { th { "Rust" } td { code { "nn_dropout::Dropout::new(" (p) ")" } } }
+                tr { th { "PyTorch" } td { code { "nn.Dropout(" (p) ")" } } }
+                tr { th { "nanoGPT" } td { code { "dropout = " (p) } } }
+            } }
+            p { "All settings of the chosen training, as they are in " code { (self.out.join(RECOMMENDED).display()) } ":" }
+            pre { (self.recommended) }
+            p { "Train it once more: " code { "nn-dropout train --config " (self.out.join(RECOMMENDED).display()) } }
+            h2 { "Every trial" }
+            details {
+                summary { (self.ended.len()) " trials" }
+                div.scroll { (self.trials()) }
+            }
+            h2 { "Run it again" }
+            pre { (self.command()) }
+            p { "The same settings give the same numbers, to the last digit, however many trials run side by side on this kind of machine. "
+                "With nn-dropout " (env!("CARGO_PKG_VERSION")) "." }
+        };
+        Ok(page(&format!("Which dropout rate is right for {data}?"), &body))
+    }
+
+    /// The metric over the rates; and on the validation part alone, since the gap can be so large that nothing else is seen.
+    fn over_rates(&self) -> Result<Markup> {
+        let (y, factor) = self.plan.metric.axis();
+        let line = |color, mean: fn(&Row) -> Mean| {
+            let point = |row: &Row| {
+                let (x, Mean { value, error }) = (row.candidate.dropout.get(), mean(row));
+                Point { x, y: factor * value, error: error.map(|error| factor * error) }
+            };
+            let mut points: Vec<Point> = self.answer.rows.iter().filter(|row| row.complete > 0).map(point).collect();
+            points.sort_by(|a, b| a.x.total_cmp(&b.x));
+            Line { color, points }
+        };
+        let chart = |lines| {
+            let mark = Some(self.answer.rows[self.answer.chosen].candidate.dropout.get());
+            Chart { x: "p, the dropout rate", y, lines, mark, include: Vec::new() }.draw()
+        };
+        let validation = || line(VALIDATION, |row| row.validation);
+        Ok(html! { (chart(vec![line(TRAIN, |row| row.train), validation()])?) (chart(vec![validation()])?) })
+    }
+
+    /// The learning curves of the least and the most dropout, and of what was chosen.
+    fn learning(&self) -> Result<Markup> {
+        let complete: Vec<&Row> = self.answer.rows.iter().filter(|row| row.complete > 0).collect();
+        let rate = |row: &&Row| row.candidate.dropout;
+        let (Some(&least), Some(&most)) = (
+            complete.iter().min_by(|a, b| rate(a).get().total_cmp(&rate(b).get())),
+            complete.iter().max_by(|a, b| rate(a).get().total_cmp(&rate(b).get())),
+        ) else {
+            return Ok(html! {});
+        };
+        let mut rows = vec![least, &self.answer.rows[self.answer.chosen], most];
+        rows.dedup_by(|a, b| a.candidate == b.candidate);
+        let [train, validation]: [fn(&Metrics) -> f64; 2] = [|at| at.train.loss, |at| at.validation.loss];
+        let curves: Vec<_> =
+            rows.iter().map(|row| [train, validation].map(|part| self.mean_curve(row, part))).collect();
+        let all: Vec<f64> = curves.iter().flatten().flatten().map(|point| point.1).collect();
+        let chart = |[train, validation]: &[Vec<(f64, f64)>; 2]| {
+            let lines =
+                vec![Line::new(TRAIN, train.iter().copied()), Line::new(VALIDATION, validation.iter().copied())];
+            Chart { x: self.problem.unit(), y: self.plan.metric.loss_name(), lines, mark: None, include: all.clone() }
+                .draw()
+        };
+        Ok(html! {
+            p { "The " (self.plan.metric.loss_name()) " after each " (self.problem.unit()) ", on the " b.train { "training" } " and the "
+                b.validation { "validation" } " part, as means over seeds; all on one scale. Where the validation curve rises while the other falls, the network overfits; "
+                "where both stay high, it underfits." }
+            @for (row, curves) in rows.iter().zip(&curves) {
+                h3 { (row.candidate) @if row.candidate == self.answer.rows[self.answer.chosen].candidate { ", chosen" } }
+                (chart(curves)?)
+            }
+        })
+    }
+
+    /// The mean over the complete trials of a candidate, at each measurement.
+    fn mean_curve(&self, row: &Row, value: fn(&Metrics) -> f64) -> Vec<(f64, f64)> {
+        let trials = self
+            .ended
+            .iter()
+            .filter(|record| record.trial.candidate == row.candidate && record.state == State::Complete);
+        let histories: Vec<&[Metrics]> = trials.map(|record| record.history.as_slice()).collect();
+        let mean = |i: usize| histories.iter().map(|history| value(&history[i])).sum::<f64>() / histories.len() as f64;
+        histories
+            .first()
+            .map_or_else(Vec::new, |first| first.iter().enumerate().map(|(i, at)| (at.epoch as f64, mean(i))).collect())
+    }
+
+    fn trials(&self) -> Markup {
+        let metric = self.plan.metric;
+        html! {
+            table.numbers {
+                tr { th { "candidate" } th { "seed" } th { "training " (metric.name()) } th { "validation " (metric.name()) } th { (self.problem.unit()) "s" }
+                    th { "seconds" } th { "state" } }
+                @for record in self.ended {
+                    tr {
+                        td { (record.trial.candidate) }
+                        td { (record.trial.seed) }
+                        td { (metric.shown(record.last().train.metric)) }
+                        td { (metric.shown(record.last().validation.metric)) }
+                        td { (record.last().epoch) }
+                        td { (format!("{:.1}", record.seconds)) }
+                        td { (record.state.name()) @if record.state == State::Stopped { " early (median rule)" } }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The command that does all of this.
+    fn command(&self) -> String {
+        let mut words = vec![
+            "nn-dropout sweep".to_owned(),
+            format!("--config {}", self.out.join(RECOMMENDED).display()),
+            format!("--seeds {}", self.plan.seeds),
+        ];
+        match &self.plan.search {
+            Search::Grid(rates) => {
+                let rates: Vec<String> = rates.iter().map(|rate| rate.get().to_string()).collect();
+                words.push(format!("--rates {}", rates.join(",")));
+            }
+            Search::Tpe(space, trials) => {
+                words.push(format!("--search tpe --trials {trials} --rates {},{}", space.rates.low, space.rates.high));
+                words.extend(space.hidden.iter().map(|range| format!("--hidden-range {range}")));
+                words.extend(space.learning_rate.iter().map(|range| format!("--learning-rate-range {range}")));
+            }
+        }
+        words.join(" ")
+    }
 }

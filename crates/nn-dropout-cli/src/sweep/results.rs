@@ -5,12 +5,13 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use comfy_table::{CellAlignment, Table, presets};
+use maud::html;
 use serde::Serialize;
 
 use super::answer::{Answer, Row};
 use super::plan::{Plan, Trial};
 use super::problem::Problem;
-use super::report;
+use super::report::Sweep;
 use super::study::{Record, Results};
 use crate::files::write as write_file;
 use crate::interrupt;
@@ -21,6 +22,8 @@ use crate::training::Metric;
 const TRIALS: &str = "results.csv";
 /// Settings for `train --config`, with what has been chosen.
 pub const RECOMMENDED: &str = "recommended.toml";
+/// A run with it, of a perceptron: for `predict`.
+const CHOSEN: &str = "chosen";
 
 /// A row of `results.csv`.
 #[derive(Serialize)]
@@ -56,7 +59,14 @@ pub fn check_folder(out: &Path, study: &Path) -> Result<()> {
 }
 
 /// Writes the results of the trials that have ended, and says what came out.
-pub fn write(out: &Path, study: &Path, problem: &Problem, plan: &Plan, results: &Results) -> Result<Ended> {
+pub fn write(
+    out: &Path,
+    study: &Path,
+    problem: &Problem,
+    plan: &Plan,
+    results: &Results,
+    quiet: bool,
+) -> Result<Ended> {
     let ended = plan.ended(results);
     let is_done = ended.len() == plan.len();
     if !is_done {
@@ -75,7 +85,12 @@ pub fn write(out: &Path, study: &Path, problem: &Problem, plan: &Plan, results: 
         Settings::Gpt(settings) => to_toml(&settings)?,
     };
     write_file(&out.join(RECOMMENDED), recommended.as_bytes())?;
-    write_file(&out.join(REPORT), report::html(problem, plan, &ended, &answer, &recommended, out)?.as_bytes())?;
+    let uncertainty = match problem.settings(&chosen)? {
+        Settings::Mlp(settings) if is_done => problem.keep(&settings, &out.join(CHOSEN), quiet)?,
+        _ => html! {},
+    };
+    let sweep = Sweep { problem, plan, ended: &ended, answer: &answer, recommended: &recommended, uncertainty, out };
+    write_file(&out.join(REPORT), sweep.html()?.as_bytes())?;
 
     println!("{}\n", table(&answer, plan.metric));
     for sentence in answer.sentences() {
@@ -125,12 +140,12 @@ pub fn columns(answer: &Answer, metric: Metric) -> (Vec<String>, Vec<Vec<String>
     let row = |row: &Row| {
         let mean = |value: String| if row.complete > 0 { value } else { "-".to_owned() };
         let cells = [
-            Some(row.candidate.dropout.to_string()),
+            Some(row.candidate.dropout.get().to_string()),
             optional(hidden, row.candidate.hidden.map_or_else(String::new, |size| size.to_string())),
             optional(rate, row.candidate.learning_rate.map_or_else(String::new, |rate| rate.to_string())),
             Some(mean(row.train.shown(metric))),
             Some(mean(row.validation.shown(metric))),
-            Some(mean(metric.shown(answer.gap(row)))),
+            Some(mean(metric.difference(answer.gap(row)))),
             Some(row.complete.to_string()),
             optional(stopped, row.stopped.to_string()),
         ];

@@ -1,7 +1,7 @@
 //! The study: an SQLite file that remembers every trial, for this process and for others that work on it.
 
 use std::collections::HashMap;
-use std::fs::{File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::training::{Metrics, Score};
 const APPLICATION: i32 = 0x6e6e_646f;
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// How long to wait for another process that writes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Goes up when the tables change.
 const FORMAT: i32 = 1;
 const TABLES: &str = "
@@ -275,15 +275,12 @@ fn is_alive(worker: &Path) -> bool {
     let Ok(file) = File::open(worker) else {
         return false;
     };
-    match file.try_lock() {
-        Ok(()) => {
-            // If it stays, it is found like this again.
-            let _ = std::fs::remove_file(worker);
-            false
-        }
-        Err(TryLockError::WouldBlock) => true,
-        Err(TryLockError::Error(_)) => true,
+    let is_alive = file.try_lock().is_err();
+    if !is_alive {
+        // If it stays, it is found like this again.
+        let _ = fs::remove_file(worker);
     }
+    is_alive
 }
 
 fn is_empty(database: &Connection) -> Result<bool> {
