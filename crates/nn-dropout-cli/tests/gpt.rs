@@ -218,7 +218,8 @@ fn what_cannot_be_trained_is_refused_in_a_line() {
         |args: &[&str], message: &str| refuse(&folder, &[&["train", "--model", "gpt"], args].concat(), message);
     let text = ["--data", "text.txt"];
     let with = |more: &[&'static str]| [&text[..], more].concat();
-    refuse(&[], "without a text or weights, vocab_size has to be given");
+    refuse(&[], "--model gpt learns from --data FILE.txt or from --batches FILE.npy: name one");
+    refuse(&["--batches", "no.npy"], "without a text or weights, vocab_size has to be given");
     refuse(&["--vocab-size", "9"], "--model gpt learns from --data FILE.txt or from --batches FILE.npy: name one");
     refuse(&with(&["--n-embd", "50", "--n-head", "4"]), "n_embd has to be a multiple of n_head, but got 50 and 4");
     let short = "short.txt: the text has 19 characters, and its last tenth has to be longer than a block of 64";

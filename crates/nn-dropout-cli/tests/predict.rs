@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{succeed, words};
+use common::{run, succeed, words};
 use tempfile::TempDir;
 
 fn refuse(folder: &TempDir, args: &[&str], message: &str) {
@@ -121,4 +121,25 @@ fn what_cannot_be_predicted_is_refused_in_a_line() {
     refuse(&["--run", "run", "--data", "no.csv"], "no.csv: No such file or directory (os error 2)");
     let samples = "invalid value '0' for '--samples <N>': expected a whole number of at least 1, but got 0";
     refuse(&["--run", "run", "--data", "table.csv", "--samples", "0"], samples);
+}
+
+#[test]
+fn rows_with_gaps_and_new_texts_are_predicted_with_a_note() {
+    let folder = TempDir::new().unwrap();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+    let line =
+        format!("train --data {fixtures}/animals.csv --target kind --ignore name --hidden 16 --epochs 20 --out run");
+    succeed(&folder, &words(&line));
+    let predict = |file: &str| run(&folder, &words(&format!("predict --run run --data {file}")));
+    let [csv, parquet] = ["animals.csv", "animals-zstd.parquet"].map(|file| predict(&format!("{fixtures}/{file}")));
+    assert!(csv.stdout == parquet.stdout && csv.stderr.is_empty() && parquet.stderr.is_empty());
+
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("new.csv", "legs,colour,weight,tame\n2,pink,40,True\n2,NA,,True\n3,grey,40,True\n");
+    write("gaps.csv", "legs,colour,weight,tame\n2,,40,True\n2,,,True\n3,,40,True\n");
+    let (new, gaps) = (predict("new.csv"), predict("gaps.csv"));
+    let note = "note: column `colour`: 2 cells hold what the model has not seen, as `pink`, and count as missing\n";
+    assert_eq!(String::from_utf8(new.stderr).unwrap(), note);
+    assert_eq!(new.stdout, gaps.stdout);
+    assert!(new.status.success() && gaps.stderr.is_empty());
 }

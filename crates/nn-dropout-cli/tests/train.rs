@@ -84,7 +84,7 @@ fn the_digits_are_learned_and_all_results_are_there() {
 
     let report = read(&folder, &format!("{out}/report.html"));
     let curves = |colour: &str| report.matches(&format!("stroke=\"{colour}\" stroke-width=\"2\"")).count();
-    assert_eq!([curves("#D67020"), curves("#2E86DE")], [2, 2], "two pairs of curves");
+    assert_eq!([curves("#D67020"), curves("#2E86DE")], [4, 6], "two pairs of curves and one, each in two widths");
     assert!(report.contains(&format!("nn-dropout train --config {out}/config.toml")));
     let outside = report.replace("http://www.w3.org/2000/svg", "");
     for link in ["http:", "https:", "src=", "href=", "@import", "url("] {
@@ -250,6 +250,59 @@ fn a_run_is_overwritten_only_by_force_and_other_folders_never() {
 }
 
 #[test]
+fn texts_are_categories_and_what_is_missing_does_not_matter() {
+    let folder = TempDir::new().unwrap();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+    let options = "--target kind --ignore name --hidden 32,32 --epochs 60 --dropout 0.1 --train-fraction 0.6";
+    for (file, out) in [("animals.csv", "csv"), ("animals-snappy.parquet", "snappy"), ("animals-zstd.parquet", "zstd")]
+    {
+        succeed(&folder, &words(&format!("train --data {fixtures}/{file} {options} --out {out}")));
+    }
+    // The same table is the same table.
+    for out in ["snappy", "zstd"] {
+        for file in ["model.safetensors", "metrics.csv", "table.json"] {
+            assert!(
+                fs::read(folder.path().join(out).join(file)).unwrap()
+                    == fs::read(folder.path().join("csv").join(file)).unwrap()
+            );
+        }
+    }
+    let rows = metrics(&folder, "csv");
+    assert!(rows[59][4] > 0.85, "{:?}", rows[59]);
+    let schema = read(&folder, "csv/table.json").replace([' ', '\n'], "");
+    assert!(schema.contains(r#"{"name":"colour","categories":["blue","green","red"]}"#), "{schema}");
+    assert!(
+        schema.contains(r#"{"name":"tame","categories":["False","True"]}"#) && !schema.contains("animal"),
+        "{schema}"
+    );
+    let report = read(&folder, "csv/report.html");
+    assert!(
+        report.contains("4, seen as 7 numbers") && report.contains("18 in colour") && report.contains("11 in weight")
+    );
+    let weights = fs::read(folder.path().join("csv/model.safetensors")).unwrap();
+    assert_eq!(SafeTensors::deserialize(&weights).unwrap().tensor("hidden.0.weight").unwrap().shape(), [32, 7]);
+
+    // Numbers can be categories.
+    succeed(&folder, &words(&format!("train --data {fixtures}/animals.csv {options} --categories legs --out legs")));
+    let schema = read(&folder, "legs/table.json").replace([' ', '\n'], "");
+    assert!(schema.contains(r#"{"name":"legs","categories":["2","3","4"]}"#), "{schema}");
+
+    let line = refuse(&folder, &words(&format!("train --data {fixtures}/animals.csv --target kind")));
+    let hint = "column `name` has 120 different texts, and at most 100 are taken as categories; leave it out with --ignore \"name\"";
+    assert!(line.ends_with(hint), "{line}");
+    let line = refuse(&folder, &words(&format!("train --data {fixtures}/animals.csv {options} --categories lags")));
+    assert!(
+        line.ends_with("there is no column `lags`, only `name`, `colour`, `weight`, `legs`, `tame`, `kind`"),
+        "{line}"
+    );
+    let line = refuse(&folder, &words("train --ignore pixel_0"));
+    assert_eq!(line, "error: --ignore and --categories name columns of a file; the built-in digits have none");
+    write(&folder, "broken.parquet", "PAR1, but no more");
+    let line = refuse(&folder, &words("train --data broken.parquet --target kind"));
+    assert!(line.starts_with("error: broken.parquet: "), "{line}");
+}
+
+#[test]
 fn bad_tables_are_refused_in_one_line() {
     let folder = TempDir::new().unwrap();
     for (text, expected) in [
@@ -258,9 +311,15 @@ fn bad_tables_are_refused_in_one_line() {
         ("a,b\n1,2\n", "there is no column `y`, only `a`, `b`"),
         ("y\n1\n2\n", "there is no column besides `y` to predict it from"),
         ("a,y,y\n1,2,3\n", "there is more than one column `y`"),
-        ("a,y\n1,0\nmany,1\n", "row 2, column `a`: expected a number, but got `many`"),
-        ("a,y\n1,0\n,1\n", "row 2, column `a`: expected a number, but got ``"),
-        ("a,y\nNaN,0\n1,1\n", "row 1, column `a`: expected a number, but got `NaN`"),
+        (
+            "a,y\n1,0\n,0\nmany,1\n",
+            "row 3, column `a`: expected a number, as before, but got `many`; if they are categories, add --categories \"a\"",
+        ),
+        (
+            "a,y\nmany,0\nNA,0\n1,1\n",
+            "row 3, column `a`: expected a text, as before, but got `1`; if they are categories, add --categories \"a\"",
+        ),
+        ("a,b,y\n1,,0\n2,NaN,1\n", "column `b` is empty; leave it out with --ignore \"b\""),
         ("a,y\n1e99,0\n1,1\n", "row 1, column `a`: expected a number, but got `1e99`"),
         (
             "a,y\n1,0.5\n2,1\n",

@@ -213,6 +213,11 @@ impl Source {
 
 /// What is learned from, and the sizes of the model that they and the settings make.
 pub fn load(settings: &GptSettings) -> Result<(Source, GptConfig)> {
+    ensure!(
+        settings.data.is_some() || settings.batches.is_some(),
+        "--model gpt learns from --data FILE.txt or from --batches FILE.npy: name one"
+    );
+    ensure!(settings.data.is_none() || settings.batches.is_none(), "--data and --batches exclude each other");
     let (n_embd, n_head) = (settings.n_embd.get(), settings.n_head.get());
     ensure!(n_embd % n_head == 0, "n_embd has to be a multiple of n_head, but got {n_embd} and {n_head}");
     let block_size = settings.block_size.get();
@@ -238,8 +243,7 @@ pub fn load(settings: &GptSettings) -> Result<(Source, GptConfig)> {
             Source::Text { text, train, validation }
         }
         (None, Some(path)) => Source::Batches(Batches::read(path, vocab_size, block_size)?),
-        (None, None) => bail!("--model gpt learns from --data FILE.txt or from --batches FILE.npy: name one"),
-        (Some(_), Some(_)) => bail!("--data and --batches exclude each other"),
+        _ => unreachable!("it is one of them"),
     };
     Ok((source, config))
 }

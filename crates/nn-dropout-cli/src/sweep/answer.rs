@@ -161,9 +161,10 @@ impl Answer {
         self.metric.merit(row.train.value) - self.metric.merit(row.validation.value)
     }
 
-    /// The best row without dropout.
+    /// What was chosen, but without dropout.
     fn without_dropout(&self) -> Option<&Row> {
-        let rows = self.rows.iter().filter(|row| row.candidate.dropout.get() == 0.0 && row.complete > 0);
-        rows.max_by(|a, b| self.metric.merit(a.validation.value).total_cmp(&self.metric.merit(b.validation.value)))
+        let chosen = &self.rows[self.chosen].candidate;
+        let same = |of: &Candidate| of.hidden == chosen.hidden && of.learning_rate == chosen.learning_rate;
+        self.rows.iter().find(|row| row.candidate.dropout.get() == 0.0 && row.complete > 0 && same(&row.candidate))
     }
 }

@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use comfy_table::{CellAlignment, Table, presets};
 use maud::html;
-use serde::Serialize;
 
 use super::answer::{Answer, Row};
 use super::plan::{Plan, Trial};
@@ -24,19 +23,6 @@ const TRIALS: &str = "results.csv";
 pub const RECOMMENDED: &str = "recommended.toml";
 /// A run with it, of a perceptron: for `predict`.
 const CHOSEN: &str = "chosen";
-
-/// A row of `results.csv`.
-#[derive(Serialize)]
-struct CsvRow<'a> {
-    dropout: f64,
-    seed: u64,
-    train_metric: f64,
-    val_metric: f64,
-    /// Or steps.
-    epochs: usize,
-    seconds: f64,
-    state: &'a str,
-}
 
 /// Refuses a folder that others use.
 pub fn check_folder(out: &Path, study: &Path) -> Result<()> {
@@ -100,19 +86,22 @@ pub fn write(
     Ok(how)
 }
 
+/// Metrics are those of the end; a training of a text counts steps, not epochs.
 fn csv(ended: &[&Record]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    for record in ended {
-        let last = record.last();
-        writer.serialize(CsvRow {
-            dropout: record.trial.candidate.dropout.get(),
-            seed: record.trial.seed,
-            train_metric: last.train.metric,
-            val_metric: last.validation.metric,
-            epochs: last.epoch,
-            seconds: record.seconds,
-            state: record.state.name(),
-        })?;
+    writer.write_record(["dropout", "seed", "train_metric", "val_metric", "epochs", "seconds", "state"])?;
+    for Record { trial, state, seconds, history } in ended {
+        let last = history.last().context("a trial that has ended has been measured")?;
+        let (train, validation) = (last.train.metric, last.validation.metric);
+        writer.serialize((
+            trial.candidate.dropout.get(),
+            trial.seed,
+            train,
+            validation,
+            last.epoch,
+            seconds,
+            state.name(),
+        ))?;
     }
     writer.into_inner().map_err(|error| anyhow!("{error}"))
 }
