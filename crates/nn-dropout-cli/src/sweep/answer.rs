@@ -151,7 +151,8 @@ impl Answer {
         let stopped: usize = self.rows.iter().map(|row| row.stopped).sum();
         if stopped > 0 {
             let trials = stopped + self.rows.iter().map(|row| row.complete).sum::<usize>();
-            sentences.push(format!("{stopped} of {trials} trials were stopped early by the median stopping rule."));
+            let were = if stopped == 1 { "was" } else { "were" };
+            sentences.push(format!("{stopped} of {trials} trials {were} stopped early by the median stopping rule."));
         }
         sentences
     }
@@ -166,5 +167,79 @@ impl Answer {
         let chosen = &self.rows[self.chosen].candidate;
         let same = |of: &Candidate| of.hidden == chosen.hidden && of.learning_rate == chosen.learning_rate;
         self.rows.iter().find(|row| row.candidate.dropout.get() == 0.0 && row.complete > 0 && same(&row.candidate))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nn_dropout::Probability;
+
+    use super::super::plan::Trial;
+    use super::*;
+    use crate::training::{Metrics, Score};
+
+    /// A trial that ended like this, with a training score that is 0.1 better.
+    fn record(p: f64, seed: u64, merit: f64, state: State) -> Record {
+        let dropout = Probability::new(p).unwrap();
+        let score = |metric| Score { loss: 0.0, metric };
+        let metrics = Metrics { epoch: 1, train: score(merit + 0.1), validation: score(merit) };
+        let candidate = Candidate { dropout, hidden: None, learning_rate: None };
+        Record { trial: Trial { candidate, seed }, state, seconds: 1.0, history: vec![metrics] }
+    }
+
+    /// The answer to trials that are all complete, two of each rate: merits around a mean.
+    fn answer(rates: &[(f64, f64, f64)]) -> Answer {
+        let trials = rates.iter().flat_map(|&(p, mean, around)| {
+            [(42, mean - around), (43, mean + around)].map(|(seed, merit)| record(p, seed, merit, State::Complete))
+        });
+        let trials: Vec<Record> = trials.collect();
+        Answer::of(trials.iter(), Metric::Accuracy).unwrap()
+    }
+
+    fn chosen(answer: &Answer) -> f64 {
+        answer.rows[answer.chosen].candidate.dropout.get()
+    }
+
+    #[test]
+    fn the_least_rate_within_a_standard_error_of_the_best_is_chosen() {
+        // Two values at m - d and m + d have a standard error of d.
+        let found = answer(&[(0.0, 0.80, 0.01), (0.2, 0.86, 0.01), (0.4, 0.90, 0.03), (0.6, 0.85, 0.01)]);
+        assert_eq!((chosen(&found), found.best, found.within), (0.4, 2, 1));
+        let first =
+            "p = 0.4: validation accuracy 90.0 % ± 3.0, against 80.0 % ± 1.0 without dropout; the gap to training";
+        assert!(found.sentences()[0].starts_with(first), "{:?}", found.sentences());
+
+        let found = answer(&[(0.0, 0.80, 0.01), (0.2, 0.88, 0.01), (0.4, 0.90, 0.03), (0.6, 0.85, 0.01)]);
+        assert_eq!((chosen(&found), found.best, found.within), (0.2, 2, 2));
+        assert!(found.sentences()[1].starts_with("The best mean is that of p = 0.4 (90.0 % ± 3.0)"));
+    }
+
+    #[test]
+    fn data_that_cannot_tell_are_said_to() {
+        let found = answer(&[(0.0, 0.88, 0.01), (0.3, 0.9, 0.03), (0.6, 0.89, 0.01)]);
+        assert_eq!((chosen(&found), found.within, found.eligible), (0.0, 3, 3));
+        let said = found.sentences().join(" ");
+        assert!(
+            said.contains("cannot tell these candidates apart") && said.contains("does not measurably help"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn one_seed_has_no_error_and_a_stopped_or_lucky_one_is_not_chosen() {
+        let one = [record(0.0, 1, 0.8, State::Complete), record(0.5, 1, 0.9, State::Complete)];
+        let found = Answer::of(one.iter(), Metric::Accuracy).unwrap();
+        assert!(found.rows[0].validation.error.is_none());
+        assert!(found.sentences()[1].contains("add --seeds") && chosen(&found) == 0.5);
+
+        let mut trials: Vec<Record> = (1..3).map(|seed| record(0.0, seed, 0.8, State::Complete)).collect();
+        trials.push(record(0.3, 1, 0.99, State::Complete));
+        trials.extend([record(0.5, 1, 0.95, State::Complete), record(0.5, 2, 0.95, State::Stopped)]);
+        let found = Answer::of(trials.iter(), Metric::Accuracy).unwrap();
+        assert_eq!(chosen(&found), 0.0);
+        assert!(found.sentences().join(" ").contains("1 of 5 trials was stopped early"));
+        assert!(Answer::of([].into_iter(), Metric::Accuracy).is_none());
+        // Less is better where a loss is compared.
+        assert_eq!(chosen(&Answer::of(one.iter(), Metric::CrossEntropy).unwrap()), 0.0);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::answer::Answer;
 use super::plan::{Plan, Trial};
@@ -22,14 +22,30 @@ pub struct Live {
 }
 
 impl Live {
-    pub fn new(trials: usize, jobs: usize, quiet: bool) -> Self {
-        let bars = MultiProgress::with_draw_target(if quiet {
-            ProgressDrawTarget::hidden()
+    /// Of so many trials, so many of which the study knows already.
+    pub fn new(trials: usize, known: usize, jobs: usize, quiet: bool) -> Self {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bars = MultiProgress::with_draw_target(target);
+        let style =
+            ProgressStyle::with_template("{bar:30} trial {pos}/{len}{msg}").expect("the template is well-formed");
+        let all = bars.add(ProgressBar::new(trials as u64).with_style(style));
+        all.set_position(known as u64);
+        let live = Self { quiet, jobs, bars, all, seconds: Mutex::default() };
+        if known > 0 && known < trials {
+            live.say(&format!("{known} of {trials} trials are known from the study"), "");
+        }
+        live
+    }
+
+    /// A line that stays; off a terminal with the status that is else in the bar below.
+    fn say(&self, line: &str, status: &str) {
+        if self.quiet {
+        } else if self.bars.is_hidden() {
+            eprintln!("{line}{status}");
         } else {
-            ProgressDrawTarget::stderr()
-        });
-        let all = bars.add(progress_bar("trial", trials, quiet));
-        Self { quiet, jobs, bars, all, seconds: Mutex::default() }
+            // A terminal that cannot be written to is no reason to end.
+            let _ = self.bars.println(line);
+        }
     }
 
     /// The bar of a trial that begins.
@@ -46,7 +62,7 @@ impl Live {
             let best = &answer.rows[answer.best];
             format!("best so far {} ({}), ", best.candidate, metric.shown(best.validation.value))
         });
-        let status = format!("{}{left} left", best.unwrap_or_default());
+        let status = format!("; {}{left} left", best.unwrap_or_default());
         self.all.set_position(count as u64);
         self.all.set_message(status.clone());
 
@@ -61,13 +77,7 @@ impl Live {
             metric.name(),
             metric.shown(last.validation.metric),
         );
-        if self.quiet {
-        } else if self.bars.is_hidden() {
-            eprintln!("{line}; {status}");
-        } else {
-            // A terminal that cannot be written to is no reason to end.
-            let _ = self.bars.println(line);
-        }
+        self.say(&line, &status);
     }
 
     pub fn clear(&self) {

@@ -94,15 +94,17 @@ pub fn sweep(args: &SweepArgs) -> Result<Ended> {
     let seeds = args.seeds.get();
     let experiment = problem.experiment(&search, seeds)?;
     let place = Place::find(args, &output, &problem, &experiment)?;
-    let study = place.open(&experiment)?;
+    let mut study = place.open(&experiment)?;
     interrupt::listen()?;
     if let Some(budget) = args.time_budget {
         interrupt::stop_at(Instant::now() + budget);
     }
 
-    let plan = Plan { search, seed: problem.first_seed(), seeds, metric: problem.metric(), trials: Vec::new() };
+    let mut plan = Plan { search, seed: problem.first_seed(), seeds, metric: problem.metric(), trials: Vec::new() };
     let jobs = args.jobs.map_or_else(thread::available_parallelism, Ok)?.get().min(plan.len());
-    let live = Live::new(plan.len(), jobs, output.quiet);
+    let known = study.results()?;
+    plan.extend(known)?;
+    let live = Live::new(plan.len(), plan.ended(known).len(), jobs, output.quiet);
     let worked = work::work(&problem, study, plan, jobs, &live);
     live.clear();
     let (mut study, plan) = worked?;

@@ -40,9 +40,6 @@ impl Sweep<'_> {
             @for sentence in sentences { p { (sentence) } }
             @if unfinished > 0 { p { b { "Not finished: " } (unfinished) " of " (plan.len()) " trials are still to be run. The same command goes on." } }
             (self.over_rates()?)
-            p { "The " (plan.metric.name()) " on the " b.train { "training" } " and the " b.validation { "validation" }
-                " part, in eval mode, at the end of each training: means over seeds, with their standard errors. Below, validation alone. The grey line is at what was chosen: "
-                "the least dropout whose mean lies within one standard error of the best." }
             div.scroll {
                 table.numbers {
                     tr { @for title in &titles { th { (title) } } }
@@ -94,7 +91,14 @@ impl Sweep<'_> {
             Chart { x: "p, the dropout rate", y, lines, mark, include: Vec::new() }.draw()
         };
         let validation = || line(VALIDATION, |row| row.validation);
-        Ok(html! { (chart(vec![line(TRAIN, |row| row.train), validation()])?) (chart(vec![validation()])?) })
+        Ok(html! {
+            (chart(vec![line(TRAIN, |row| row.train), validation()])?)
+            p { "The " (self.plan.metric.name()) " on the " b.train { "training" } " and the " b.validation { "validation" }
+                " part, in eval mode, at the end of each training: means over seeds, with their standard errors. The grey line is at what "
+                "was chosen: the least dropout whose mean on the validation part lies within one standard error of the best." }
+            (chart(vec![validation()])?)
+            p { "The same for the validation part alone." }
+        })
     }
 
     /// The learning curves of the least and the most dropout, and of what was chosen.
