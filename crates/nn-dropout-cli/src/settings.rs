@@ -129,6 +129,9 @@ pub struct TrainArgs {
     quiet: Option<bool>,
 }
 
+/// The name of the table that is built in.
+pub const DIGITS: &str = "digits";
+
 const MLP: &str = "With --model mlp";
 const GPT: &str = "With --model gpt";
 
@@ -268,7 +271,7 @@ impl TrainArgs {
                 refuse!("gpt", eval_interval rng init batches);
                 ensure!(!self.resume, "--resume is for --model gpt");
                 Settings::Mlp(MlpSettings {
-                    data: given!(data).unwrap_or_else(|| PathBuf::from("digits")),
+                    data: given!(data).unwrap_or_else(|| PathBuf::from(DIGITS)),
                     target: given!(target),
                     ignore: given!(ignore).unwrap_or_default(),
                     categories: given!(categories).unwrap_or_default(),

@@ -230,6 +230,8 @@ fn what_was_killed_goes_on_and_ends_as_if_undisturbed() {
     let tpe = "sweep --search tpe --trials 14 --seeds 2 --hidden 64 --epochs 12 --jobs 2 --quiet";
     let gpt = "sweep --model gpt --data story.txt --rates 0,0.4 --seeds 2 --n-layer 1 --n-head 1 --n-embd 16 --block-size 16 --max-iters 60 \
                --eval-interval 10 --jobs 1 --quiet";
+    // A folder of that name is not what is learned from.
+    fs::create_dir(folder.path().join("digits")).unwrap();
     // Killed after some trials; of a text, in the middle of one.
     for (name, line, sign) in [
         ("grid", grid, "state = 'complete'"),
@@ -404,10 +406,12 @@ fn places_that_cannot_be_written_to_are_refused() {
     write(&folder, "file", "in the way");
     fs::create_dir(folder.path().join("photos")).unwrap();
     write(&folder, "photos/cat.png", "miaow");
+    succeed(&folder, &words(&format!("{QUICK} --study good.db --out out")));
     for (place, expected) in [
         ("--out file/out", "cannot use file/out for the results: Not a directory (os error 20)"),
         ("--out file", "cannot use file for the results: Not a directory (os error 20)"),
         ("--out photos", "photos is no sweep: it holds `cat.png`; name another folder with --out"),
+        ("--study good.db --out photos", "photos is no sweep: it holds `cat.png`; name another folder with --out"),
         ("--study file/a.db --out new", "cannot make the folder file: File exists (os error 17)"),
         ("--study photos --out new", "cannot write photos: "),
     ] {

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::cells::{Cells, is_missing, number};
 use super::schema::{Schema, Target};
-use crate::settings::{MlpSettings, Task, TrainFraction};
+use crate::settings::{DIGITS, MlpSettings, Task, TrainFraction};
 
 /// What is known of each row, and what is to be predicted from it.
 pub struct Table {
@@ -57,7 +57,7 @@ const MAX_CATEGORIES: usize = 100;
 impl Table {
     /// The table that `settings` name.
     pub fn load(settings: &MlpSettings) -> Result<Self> {
-        let table = if settings.data == Path::new("digits") {
+        let table = if settings.data == Path::new(DIGITS) {
             ensure!(settings.target.is_none(), "--target names a column of a CSV file; the built-in digits have none");
             ensure!(
                 settings.task == Task::Classification,

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
+use burn::module::Module;
 use burn::tensor::Device;
 use nn_dropout::Generator;
 
@@ -81,7 +82,9 @@ pub fn load_model(run: &Path, settings: &MlpSettings, schema: &Schema, seed: u64
     let generator = Generator::philox(seed);
     let model = Mlp::new(&sizes(settings, schema), settings.dropout, &mut rng(0, 0), &generator, device);
     let weights = run.join(WEIGHTS);
-    weights::load(model, read(&weights)?, |_| false).with_context(|| weights.display().to_string())
+    let model = weights::load(model, read(&weights)?, |_| false).with_context(|| weights.display().to_string())?;
+    // Nothing is kept for a backward pass that never comes.
+    Ok(model.no_grad())
 }
 
 /// The predictions as CSV.

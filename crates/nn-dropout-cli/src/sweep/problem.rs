@@ -10,7 +10,7 @@ use super::plan::{Search, Trial};
 use crate::files::read;
 use crate::gpt::{GptConfig, GptTraining, Source};
 use crate::mlp::{MlpTraining, Table};
-use crate::settings::{GptSettings, MlpSettings, Settings, to_toml};
+use crate::settings::{DIGITS, GptSettings, MlpSettings, Settings, to_toml};
 use crate::training::{Metric, Metrics, Training};
 use crate::{gpt, mlp};
 
@@ -140,15 +140,11 @@ impl Problem {
             table.remove(key);
         }
         for (key, path) in [("data", data), ("init", init)] {
-            let Some(path) = path else { continue };
+            let Some(path) = path.filter(|path| *path != Path::new(DIGITS)) else { continue };
             // Wherever the file is: its contents matter.
-            table.insert(
-                key.to_owned(),
-                path.file_name().context("a file has a name")?.to_string_lossy().into_owned().into(),
-            );
-            if path.exists() {
-                table.insert(format!("{key}_blake3"), blake3::hash(&read(path)?).to_hex().to_string().into());
-            }
+            let name = path.file_name().context("a file has a name")?.to_string_lossy().into_owned();
+            table.insert(key.to_owned(), name.into());
+            table.insert(format!("{key}_blake3"), blake3::hash(&read(path)?).to_hex().to_string().into());
         }
         match search {
             Search::Grid(_) => {

@@ -26,7 +26,7 @@ const CHOSEN: &str = "chosen";
 
 /// Refuses a folder that others use.
 pub fn check_folder(out: &Path, study: &Path) -> Result<()> {
-    if [study.to_owned(), out.join(TRIALS)].iter().any(|ours| ours.exists()) {
+    if [study, &out.join(TRIALS)].iter().any(|ours| ours.starts_with(out) && ours.exists()) {
         return Ok(());
     }
     let first = match fs::read_dir(out) {

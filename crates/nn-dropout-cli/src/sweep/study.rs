@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use tempfile::NamedTempFile;
 
@@ -103,7 +103,6 @@ pub struct Study {
 impl Study {
     /// Opens the study of an experiment, or begins it. The file of another experiment or program is left as it is.
     pub fn open(path: &Path, experiment: &str) -> Result<Self> {
-        let shown = path.display();
         let open = || {
             let mut database = Connection::open(path)?;
             database.busy_timeout(PATIENCE)?;
@@ -115,15 +114,12 @@ impl Study {
             } else {
                 check(&transaction, experiment)?;
             }
+            // While this process alone may write: nobody sees a worker that has no lock yet.
+            let worker = worker(path)?;
             transaction.commit()?;
-            Ok(database)
+            Ok((database, worker))
         };
-        let database = open().map_err(|error| explain(error, path))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        let worker = tempfile::Builder::new().prefix(&format!("{name}-worker-")).tempfile_in(folder);
-        let worker = worker.with_context(|| format!("cannot write beside {shown}"))?;
-        worker.as_file().lock().with_context(|| format!("cannot lock {}", worker.path().display()))?;
+        let (database, worker) = open().map_err(|error| explain(error, path))?;
         Ok(Self { path: path.to_owned(), database, worker, results: Results::default() })
     }
 
@@ -268,6 +264,21 @@ impl Study {
     fn worker_name(&self) -> String {
         self.worker.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
+}
+
+/// A locked file beside the study, for as long as this process works on it. Those of processes that were killed go.
+fn worker(study: &Path) -> Result<NamedTempFile> {
+    let prefix = format!("{}-worker-", study.file_name().unwrap_or_default().to_string_lossy());
+    let folder = study.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            is_alive(&entry.path());
+        }
+    }
+    let worker = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
+    worker.as_file().lock()?;
+    Ok(worker)
 }
 
 /// Whether the process that made this file still holds its lock. If it does not, the file goes.
