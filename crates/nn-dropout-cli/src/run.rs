@@ -111,7 +111,7 @@ fn unused_name(name: &str) -> PathBuf {
 }
 
 /// The name of something in the folder; `None` if it is empty or not there yet.
-fn first_entry(path: &Path) -> Result<Option<PathBuf>> {
+pub fn first_entry(path: &Path) -> Result<Option<PathBuf>> {
     match fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().transpose()?.map(|entry| entry.file_name().into())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

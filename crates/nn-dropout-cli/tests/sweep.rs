@@ -196,8 +196,17 @@ fn a_time_budget_stops_and_the_same_command_goes_on() {
     let printed = succeed(&folder, &words(&format!("{QUICK} --time-budget 0s")));
     assert!(printed.starts_with("the time is over after 0 of 4 trials; the same command goes on\n"), "{printed}");
     assert_eq!(results(&folder, "runs/digits-sweep").len(), 0);
-    succeed(&folder, &words(&format!("{QUICK} --time-budget 10m")));
+    succeed(&folder, &words(&format!("{QUICK} --time-budget 400000000000years")));
     assert_eq!(results(&folder, "runs/digits-sweep").len(), 4);
+
+    // It can also be over when all is known but the network that was chosen.
+    fs::remove_dir_all(folder.path().join("runs/digits-sweep/chosen")).unwrap();
+    let printed = succeed(&folder, &words(&format!("{QUICK} --time-budget 0s")));
+    let said = "stopped before the chosen network was trained; the same command goes on\n";
+    assert!(printed.starts_with(said) && printed.contains("\np = "), "{printed}");
+    assert!(!succeed(&folder, &words(QUICK)).contains(said));
+    succeed(&folder, &words("train --config runs/digits-sweep/recommended.toml --quiet --out again"));
+    assert_eq!(read(&folder, "again/metrics.csv"), read(&folder, "runs/digits-sweep/chosen/metrics.csv"));
 }
 
 /// Waits until something holds.
@@ -456,7 +465,7 @@ fn bad_options_are_refused_in_one_line() {
             "a train fraction of 0.0001 makes 0 of 1797 rows training rows; both parts need at least one",
         ),
         ("--study nowhere", "the name of a study ends as in nowhere.db"),
-        ("--time-budget soon", "expected number at 0"),
+        ("--time-budget soon", "expected a time such as 90s, 10m or 2h, but got soon"),
     ] {
         let said = refuse(&folder, &words(&format!("sweep {options}")));
         assert!(said.starts_with("error: ") && said.ends_with(expected), "{options}: {said}");

@@ -10,7 +10,7 @@ use super::data::Table;
 use super::report;
 use super::training::MlpTraining;
 use crate::files::read_text;
-use crate::run::{CONFIG, Ended, REPORT, Rows, RunDir, SCHEMA, WEIGHTS};
+use crate::run::{CONFIG, Ended, METRICS, REPORT, Rows, RunDir, SCHEMA, WEIGHTS};
 use crate::settings::{MlpSettings, Output, Task, to_toml};
 use crate::training::{Metrics, Training, progress_bar};
 use crate::{interrupt, run, weights};
@@ -86,19 +86,24 @@ fn fill(run: &RunDir, settings: &MlpSettings, table: &Table, training: &mut MlpT
     Ok(history)
 }
 
-/// The run with these settings in a folder, made unless it is there, and what its report says of uncertainty.
-pub fn keep(settings: &MlpSettings, table: &Table, folder: &Path, quiet: bool) -> Result<Markup> {
+/// The run with these settings in a folder, made unless it is there, and what its report says of uncertainty. `None` if the program
+/// is to stop before it is there.
+pub fn keep(settings: &MlpSettings, table: &Table, folder: &Path, quiet: bool) -> Result<Option<Markup>> {
     let bar = progress_bar("of the chosen network, epoch", settings.epochs.get(), quiet);
     let mut training = MlpTraining::new(settings.clone(), table, bar.clone())?;
     let config = to_toml(settings)?;
-    let is_there =
-        read_text(&folder.join(CONFIG)).is_ok_and(|present| present == config) && folder.join(REPORT).exists();
-    if !is_there {
+    let has = |name: &str, holds: &dyn Fn(&str) -> bool| read_text(&folder.join(name)).is_ok_and(|text| holds(&text));
+    let is_whole = || {
+        has(CONFIG, &|text| text == config)
+            && has(METRICS, &|text| text.lines().count() == 1 + settings.epochs.get())
+            && folder.join(REPORT).exists()
+    };
+    if !is_whole() {
         let output = Output { out: Some(folder.to_owned()), force: true, quiet, resume: false };
         fill(&RunDir::create("", &config, &output)?, settings, table, &mut training)?;
+        bar.finish_and_clear();
     }
-    bar.finish_and_clear();
-    report::uncertainty(settings, training.split(), folder)
+    if is_whole() { report::uncertainty(settings, training.split(), folder).map(Some) } else { Ok(None) }
 }
 
 fn add(rows: &mut Rows, task: Task, Metrics { epoch, train, validation }: Metrics) -> Result<()> {

@@ -57,13 +57,17 @@ pub struct SweepArgs {
     #[arg(long, value_name = "LOW..HIGH", help_heading = SWEEP)]
     learning_rate_range: Option<Range>,
     /// When to stop, as `90s` or `10m`; the same command goes on
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = SWEEP)]
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = SWEEP)]
     time_budget: Option<Duration>,
     /// The SQLite file that remembers all trials [default: study.db in the folder for the results]
     #[arg(long, value_name = "FILE.db", help_heading = SWEEP)]
     study: Option<PathBuf>,
     #[command(flatten)]
     train: TrainArgs,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| format!("expected a time such as 90s, 10m or 2h, but got {text}"))
 }
 
 /// Options of `train` that make no sense here.
@@ -96,8 +100,8 @@ pub fn sweep(args: &SweepArgs) -> Result<Ended> {
     let place = Place::find(args, &output, &problem, &experiment)?;
     let mut study = place.open(&experiment)?;
     interrupt::listen()?;
-    if let Some(budget) = args.time_budget {
-        interrupt::stop_at(Instant::now() + budget);
+    if let Some(deadline) = args.time_budget.and_then(|budget| Instant::now().checked_add(budget)) {
+        interrupt::stop_at(deadline);
     }
 
     let mut plan = Plan { search, seed: problem.first_seed(), seeds, metric: problem.metric(), trials: Vec::new() };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::ProgressBar;
-use maud::{Markup, PreEscaped};
+use maud::Markup;
 
 use super::plan::{Search, Trial};
 use crate::files::read;
@@ -121,11 +121,11 @@ impl Problem {
         }
     }
 
-    /// The run of a perceptron with these settings in a folder, and what is to be said of its uncertainty.
-    pub fn keep(&self, settings: &MlpSettings, folder: &Path, quiet: bool) -> Result<Markup> {
+    /// A perceptron's run with these settings in a folder, and what is to be said of its uncertainty; `None` if there is none yet.
+    pub fn keep(&self, settings: &MlpSettings, folder: &Path, quiet: bool) -> Result<Option<Markup>> {
         match self {
             Self::Mlp(_, table) => mlp::keep(settings, table, folder, quiet),
-            Self::Gpt(..) => Ok(PreEscaped(String::new())),
+            Self::Gpt(..) => Ok(None),
         }
     }
 

@@ -1,9 +1,8 @@
 //! What a sweep leaves behind, and what it says at its end.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use comfy_table::{CellAlignment, Table, presets};
 use maud::html;
 
@@ -14,7 +13,7 @@ use super::report::Sweep;
 use super::study::{Record, Results};
 use crate::files::write as write_file;
 use crate::interrupt;
-use crate::run::{Ended, REPORT};
+use crate::run::{Ended, REPORT, first_entry};
 use crate::settings::{Settings, to_toml};
 use crate::training::Metric;
 
@@ -29,17 +28,9 @@ pub fn check_folder(out: &Path, study: &Path) -> Result<()> {
     if [study, &out.join(TRIALS)].iter().any(|ours| ours.starts_with(out) && ours.exists()) {
         return Ok(());
     }
-    let first = match fs::read_dir(out) {
-        Ok(mut entries) => entries.next().transpose()?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(anyhow!("cannot use {} for the results: {error}", out.display())),
-    };
-    if let Some(first) = first {
-        let shown = out.display();
-        return Err(anyhow!(
-            "{shown} is no sweep: it holds `{}`; name another folder with --out",
-            first.file_name().display()
-        ));
+    if let Some(first) = first_entry(out)? {
+        let (shown, first) = (out.display(), first.display());
+        bail!("{shown} is no sweep: it holds `{first}`; name another folder with --out");
     }
     Ok(())
 }
@@ -71,10 +62,13 @@ pub fn write(
         Settings::Gpt(settings) => to_toml(&settings)?,
     };
     write_file(&out.join(RECOMMENDED), recommended.as_bytes())?;
-    let uncertainty = match problem.settings(&chosen)? {
-        Settings::Mlp(settings) if is_done => problem.keep(&settings, &out.join(CHOSEN), quiet)?,
-        _ => html! {},
-    };
+    let mut uncertainty = html! {};
+    if let (Settings::Mlp(settings), true) = (problem.settings(&chosen)?, is_done) {
+        match problem.keep(&settings, &out.join(CHOSEN), quiet)? {
+            Some(section) => uncertainty = section,
+            None => println!("stopped before the chosen network was trained; the same command goes on"),
+        }
+    }
     let sweep = Sweep { problem, plan, ended: &ended, answer: &answer, recommended: &recommended, uncertainty, out };
     write_file(&out.join(REPORT), sweep.html()?.as_bytes())?;
 

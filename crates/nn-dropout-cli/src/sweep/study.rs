@@ -14,6 +14,8 @@ use crate::training::{Metrics, Score};
 
 /// "nndo", which tells a study from other SQLite files.
 const APPLICATION: i32 = 0x6e6e_646f;
+/// SQLite holds values of up to 10^9 bytes.
+const MAX_CHECKPOINT: usize = 999_999_999;
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// How long to wait for another process that writes.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -218,8 +220,11 @@ impl Study {
         claim().map_err(|error| explain(error, &self.path))
     }
 
-    /// Where one of our trials can go on if we cannot.
+    /// Where one of our trials can go on if we cannot. One of a model too large for an SQLite file would have to begin again.
     pub fn save(&self, trial: &Trial, checkpoint: &[u8], seconds: f64) -> Result<()> {
+        if checkpoint.len() > MAX_CHECKPOINT {
+            return Ok(());
+        }
         let save = || {
             self.database.execute(
                 "UPDATE trial SET checkpoint = ?, seconds = ? WHERE settings = ?",
