@@ -63,10 +63,11 @@ pub struct Chart<'a> {
     pub include: Vec<f64>,
 }
 
-/// Points that are joined to a line. What is not a number is left out.
+/// Points, by default joined to a line. What is not a number is left out.
 pub struct Line {
     pub color: RGBColor,
     pub points: Vec<Point>,
+    pub joined: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -79,7 +80,8 @@ pub struct Point {
 
 impl Line {
     pub fn new(color: RGBColor, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        Self { color, points: points.into_iter().map(|(x, y)| Point { x, y, error: None }).collect() }
+        let points = points.into_iter().map(|(x, y)| Point { x, y, error: None }).collect();
+        Self { color, points, joined: true }
     }
 }
 
@@ -134,10 +136,12 @@ impl Chart<'_> {
             }
             for line in &self.lines {
                 let points = || line.points.iter().filter(|point| point.y.is_finite());
-                chart.draw_series(LineSeries::new(
-                    points().map(|point| (point.x, point.y)),
-                    line.color.stroke_width(2),
-                ))?;
+                let ends = || points().map(|point| (point.x, point.y));
+                if line.joined {
+                    chart.draw_series(LineSeries::new(ends(), line.color.stroke_width(2)))?;
+                } else {
+                    chart.draw_series(ends().map(|end| Circle::new(end, 4, line.color.filled())))?;
+                }
                 chart.draw_series(points().filter_map(|&Point { x, y, error }| {
                     let error = error?;
                     Some(ErrorBar::new_vertical(x, y - error, y, y + error, line.color.stroke_width(2).filled(), 8))

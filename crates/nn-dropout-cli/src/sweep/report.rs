@@ -33,7 +33,7 @@ impl Sweep<'_> {
         let data = self.problem.data().file_stem().unwrap_or_default().to_string_lossy();
         let mut sentences = answer.sentences().into_iter();
         let (titles, cells) = columns(answer, plan.metric);
-        let p = chosen.candidate.dropout.get();
+        let p = chosen.candidate.dropout;
         let unfinished = plan.len() - self.ended.len();
         let body = html! {
             p.lead { b { (sentences.next().unwrap_or_default()) } }
@@ -84,7 +84,13 @@ impl Sweep<'_> {
             };
             let mut points: Vec<Point> = self.answer.rows.iter().filter(|row| row.complete > 0).map(point).collect();
             points.sort_by(|a, b| a.x.total_cmp(&b.x));
-            Line { color, points }
+            // With other numbers besides, neighbours are no steps of one curve.
+            let joined = self
+                .answer
+                .rows
+                .iter()
+                .all(|row| row.candidate.hidden.is_none() && row.candidate.learning_rate.is_none());
+            Line { color, points, joined }
         };
         let chart = |lines| {
             let mark = Some(self.answer.rows[self.answer.chosen].candidate.dropout.get());
