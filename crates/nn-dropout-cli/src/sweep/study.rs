@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -183,20 +184,13 @@ impl Study {
         let mut claim = || {
             let settings = trial.key();
             let transaction = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let present = transaction
-                .query_row(
-                    "SELECT state, worker, checkpoint, seconds FROM trial WHERE settings = ?",
-                    [&settings],
-                    |row| {
-                        Ok((
-                            row.get::<_, String>(0)?,
-                            row.get::<_, Option<String>>(1)?,
-                            row.get::<_, Option<Vec<u8>>>(2)?,
-                            row.get(3)?,
-                        ))
-                    },
-                )
+            let present: Option<(String, Option<String>)> = transaction
+                .query_row("SELECT state, worker FROM trial WHERE settings = ?", [&settings], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
                 .optional()?;
+            let is_free =
+                |owner: &Option<String>| owner.as_ref().is_none_or(|owner| !is_alive(&path.with_file_name(owner)));
             let claim = match present {
                 None => {
                     transaction.execute(
@@ -205,11 +199,12 @@ impl Study {
                     )?;
                     Claim::Ours(None)
                 }
-                Some((state, owner, checkpoint, seconds))
-                    if state == "running"
-                        && owner.as_ref().is_none_or(|owner| !is_alive(&path.with_file_name(owner))) =>
-                {
-                    transaction.execute("UPDATE trial SET worker = ? WHERE settings = ?", params![worker, settings])?;
+                Some((state, owner)) if state == "running" && is_free(&owner) => {
+                    let (checkpoint, seconds): (Option<Vec<u8>>, f64) = transaction.query_row(
+                        "UPDATE trial SET worker = ? WHERE settings = ? RETURNING checkpoint, seconds",
+                        params![worker, settings],
+                        |row| Ok((row.get(0)?, row.get(1)?)),
+                    )?;
                     Claim::Ours(checkpoint.map(|checkpoint| (checkpoint, seconds)))
                 }
                 Some(_) => Claim::Taken,
@@ -286,10 +281,11 @@ fn worker(study: &Path) -> Result<NamedTempFile> {
     Ok(worker)
 }
 
-/// Whether the process that made this file still holds its lock. If it does not, the file goes.
+/// Whether the process that made this file still holds its lock, as far as can be told. If it does not, the file goes.
 fn is_alive(worker: &Path) -> bool {
-    let Ok(file) = File::open(worker) else {
-        return false;
+    let file = match File::open(worker) {
+        Ok(file) => file,
+        Err(error) => return error.kind() != ErrorKind::NotFound,
     };
     let is_alive = file.try_lock().is_err();
     if !is_alive {
