@@ -273,7 +273,11 @@ fn what_was_killed_goes_on_and_ends_as_if_undisturbed() {
             rows.unwrap().collect::<Result<Vec<_>, _>>().unwrap()
         };
         assert_eq!(curves(name), curves(&format!("{name}-undisturbed")));
-        // Nothing of those that were killed is left.
+        // Nothing of those that were killed is left, nor the room of checkpoints.
+        let database = Connection::open(&study).unwrap();
+        let free =
+            database.query_row("SELECT freelist_count FROM pragma_freelist_count", [], |row| row.get::<_, i64>(0));
+        assert_eq!(free, Ok(0));
         assert!(entries(&folder.path().join(name)).iter().all(|entry| !entry.contains("worker")));
     }
 }

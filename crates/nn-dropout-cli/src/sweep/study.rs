@@ -107,8 +107,13 @@ impl Study {
     /// Opens the study of an experiment, or begins it. The file of another experiment or program is left as it is.
     pub fn open(path: &Path, experiment: &str) -> Result<Self> {
         let open = || {
+            let is_new = !path.exists();
             let mut database = Connection::open(path)?;
             database.busy_timeout(PATIENCE)?;
+            if is_new {
+                // The room of a checkpoint is given back.
+                database.pragma_update(None, "auto_vacuum", "FULL")?;
+            }
             // A commit is on the disk before it counts as done.
             database.pragma_update(None, "synchronous", "FULL")?;
             let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
