@@ -57,14 +57,15 @@ pub fn write(
         return Ok(how);
     };
     let chosen = Trial { candidate: answer.rows[answer.chosen].candidate.clone(), seed: plan.seed };
-    let recommended = match problem.settings(&chosen)? {
-        Settings::Mlp(settings) => to_toml(&settings)?,
-        Settings::Gpt(settings) => to_toml(&settings)?,
+    let settings = problem.settings(&chosen)?;
+    let recommended = match &settings {
+        Settings::Mlp(settings) => to_toml(settings)?,
+        Settings::Gpt(settings) => to_toml(settings)?,
     };
     write_file(&out.join(RECOMMENDED), recommended.as_bytes())?;
     let mut uncertainty = html! {};
-    if let (Settings::Mlp(settings), true) = (problem.settings(&chosen)?, is_done) {
-        match problem.keep(&settings, &out.join(CHOSEN), quiet)? {
+    if let (Settings::Mlp(settings), true) = (&settings, is_done) {
+        match problem.keep(settings, &out.join(CHOSEN), quiet)? {
             Some(section) => uncertainty = section,
             None => println!("stopped before the chosen network was trained; the same command goes on"),
         }
