@@ -346,6 +346,19 @@ pub fn to_toml(settings: &impl Serialize) -> Result<String> {
     toml::to_string(settings).context("cannot write the settings as TOML")
 }
 
+/// In what two such files differ: the keys, and what each says of them.
+pub fn differences(before: &str, now: &str) -> Result<impl Iterator<Item = (String, String, String)> + use<>> {
+    let [before, now]: [toml::Table; 2] = [toml::from_str(before)?, toml::from_str(now)?];
+    let keys: Vec<String> = before.keys().chain(now.keys()).cloned().collect();
+    let said =
+        |table: &toml::Table, key: &str| table.get(key).map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    let values = keys.into_iter().map(move |key| {
+        let (before, now) = (said(&before, &key), said(&now, &key));
+        (key, before, now)
+    });
+    Ok(values.filter(|(_, before, now)| before != now))
+}
+
 pub fn count(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| format!("expected a whole number of at least 1, but got {text}"))
 }

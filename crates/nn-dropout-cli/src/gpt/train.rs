@@ -1,14 +1,12 @@
 //! `nn-dropout train --model gpt`.
 
-use std::fs;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 
 use super::report;
 use super::training::{GptTraining, Pause, Source, load, losses};
-use crate::files::read;
+use crate::files::{read, read_text};
 use crate::run::{CHECKPOINT, CONFIG, Ended, METRICS, REPORT, RunDir, VOCABULARY, WEIGHTS};
-use crate::settings::{GptSettings, Output, to_toml};
+use crate::settings::{GptSettings, Output, differences, to_toml};
 use crate::training::{Training, progress_bar};
 use crate::{interrupt, run, weights};
 
@@ -83,17 +81,10 @@ fn finish(settings: &GptSettings, run: &RunDir, training: &GptTraining) -> Resul
 /// Whether a run can go on with these settings: only its length may be another.
 fn check_resumed(settings: &GptSettings, run: &RunDir) -> Result<()> {
     let path = run.file(CONFIG);
-    let before: toml::Table =
-        toml::from_str(&fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
-    let now: toml::Table = toml::from_str(&to_toml(settings)?)?;
-    for key in before.keys().chain(now.keys()).filter(|&key| key != "max_iters") {
-        let [before, now] =
-            [&before, &now].map(|table| table.get(key).map_or_else(|| "nothing".to_owned(), ToString::to_string));
-        ensure!(
-            before == now,
-            "the run in {} has {key} = {before}, not {now}: only max_iters may change",
-            run.path().display()
-        );
+    let differences = differences(&read_text(&path)?, &to_toml(settings)?);
+    let mut differences = differences.with_context(|| path.display().to_string())?;
+    if let Some((key, before, now)) = differences.find(|(key, ..)| key != "max_iters") {
+        bail!("the run in {} has {key} = {before}, not {now}: only max_iters may change", run.path().display());
     }
     Ok(())
 }

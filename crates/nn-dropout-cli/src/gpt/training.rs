@@ -186,6 +186,9 @@ impl Training for GptTraining<'_> {
     }
 
     fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
+        if self.progress.step == 0 {
+            return Ok(None);
+        }
         checkpoint::to_bytes(&self.model, &self.optimizer, &self.generator, &self.progress).map(Some)
     }
 }

@@ -310,7 +310,7 @@ fn is_number(cell: &str) -> bool {
 
 /// A number that is not whole is a measurement, not a class.
 fn is_class(cell: &str) -> bool {
-    !cell.is_empty() && (cell.parse::<i64>().is_ok() || cell.parse::<f64>().is_err())
+    !cell.is_empty() && (cell.parse::<i64>().is_ok() || !is_number(cell))
 }
 
 /// The number of each label among the distinct ones, and these: integers by their value, others by their letters.

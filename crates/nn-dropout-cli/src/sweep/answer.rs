@@ -93,9 +93,8 @@ impl Answer {
         // One lucky seed does not make a candidate the best, and one hopeless seed is enough not to be.
         let most = rows.iter().map(|row| row.complete).max()?;
         let merit = |row: &Row| metric.merit(row.validation.value);
-        let can_be_chosen = |row: &Row| row.stopped == 0 && row.complete >= most.min(2) && !merit(row).is_nan();
-        let eligible: Vec<usize> =
-            (0..rows.len()).filter(|&i| rows[i].complete > 0 && can_be_chosen(&rows[i])).collect();
+        let can_be_chosen = |row: &Row| row.stopped == 0 && row.complete >= most.clamp(1, 2) && !merit(row).is_nan();
+        let eligible: Vec<usize> = (0..rows.len()).filter(|&i| can_be_chosen(&rows[i])).collect();
         let best = eligible.iter().copied().reduce(|a, b| if merit(&rows[b]) > merit(&rows[a]) { b } else { a })?;
         let limit = merit(&rows[best]) - rows[best].validation.error.unwrap_or(0.0);
         let within: Vec<usize> = eligible.iter().copied().filter(|&i| merit(&rows[i]) >= limit).collect();

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
-use maud::Markup;
+use maud::{Markup, html};
 
 use super::plan::{Search, Trial};
 use crate::files::read;
@@ -83,49 +83,35 @@ impl Problem {
         checkpoint: Option<Vec<u8>>,
         bar: ProgressBar,
     ) -> Result<(Box<dyn Training + '_>, Vec<Metrics>)> {
-        match (self, self.settings(trial)?) {
-            (Self::Mlp(_, table), Settings::Mlp(settings)) => {
-                Ok((Box::new(MlpTraining::new(settings, table, bar)?), Vec::new()))
+        match self {
+            Self::Mlp(settings, table) => {
+                Ok((Box::new(MlpTraining::new(of_mlp(settings, trial), table, bar)?), Vec::new()))
             }
-            (Self::Gpt(_, source, config), Settings::Gpt(settings)) => {
-                let mut training = GptTraining::new(settings, source, config, bar)?;
+            Self::Gpt(settings, source, config) => {
+                let mut training = GptTraining::new(of_gpt(settings, trial), source, config, bar)?;
                 if let Some(checkpoint) = checkpoint {
                     training = training.resume(checkpoint)?;
                 }
                 let history = training.history();
                 Ok((Box::new(training), history))
             }
-            _ => unreachable!("a trial has the model of its problem"),
         }
     }
 
-    /// The settings with which `train` does what a trial does.
-    pub fn settings(&self, trial: &Trial) -> Result<Settings> {
-        let Trial { candidate, seed } = trial.clone();
+    /// The settings with which `train` does what a trial does, as TOML.
+    pub fn config(&self, trial: &Trial) -> Result<String> {
         match self {
-            Self::Mlp(settings, _) => {
-                let mut settings = MlpSettings { dropout: candidate.dropout, seed, ..settings.clone() };
-                settings.learning_rate = candidate.learning_rate.unwrap_or(settings.learning_rate);
-                if let Some(size) = candidate.hidden {
-                    settings.hidden.fill(size);
-                }
-                Ok(Settings::Mlp(settings))
-            }
-            Self::Gpt(settings, ..) => {
-                if candidate.hidden.is_some() {
-                    bail!("a GPT has no hidden layers to look for the size of");
-                }
-                let learning_rate = candidate.learning_rate.unwrap_or(settings.learning_rate);
-                Ok(Settings::Gpt(GptSettings { dropout: candidate.dropout, seed, learning_rate, ..settings.clone() }))
-            }
+            Self::Mlp(settings, _) => to_toml(&of_mlp(settings, trial)),
+            Self::Gpt(settings, ..) => to_toml(&of_gpt(settings, trial)),
         }
     }
 
-    /// A perceptron's run with these settings in a folder, and what is to be said of its uncertainty; `None` if there is none yet.
-    pub fn keep(&self, settings: &MlpSettings, folder: &Path, quiet: bool) -> Result<Option<Markup>> {
+    /// A perceptron's run of a trial in a folder, and what is to be said of its uncertainty; `None` if the program is to stop before it
+    /// is there. A GPT takes too long to be trained once more.
+    pub fn keep(&self, trial: &Trial, folder: &Path, quiet: bool) -> Result<Option<Markup>> {
         match self {
-            Self::Mlp(_, table) => mlp::keep(settings, table, folder, quiet),
-            Self::Gpt(..) => Ok(None),
+            Self::Mlp(settings, table) => mlp::keep(&of_mlp(settings, trial), table, folder, quiet),
+            Self::Gpt(..) => Ok(Some(html! {})),
         }
     }
 
@@ -165,4 +151,18 @@ impl Problem {
         }
         to_toml(&table)
     }
+}
+
+fn of_mlp(settings: &MlpSettings, Trial { candidate, seed }: &Trial) -> MlpSettings {
+    let mut settings = MlpSettings { dropout: candidate.dropout, seed: *seed, ..settings.clone() };
+    settings.learning_rate = candidate.learning_rate.unwrap_or(settings.learning_rate);
+    if let Some(size) = candidate.hidden {
+        settings.hidden.fill(size);
+    }
+    settings
+}
+
+fn of_gpt(settings: &GptSettings, Trial { candidate, seed }: &Trial) -> GptSettings {
+    let learning_rate = candidate.learning_rate.unwrap_or(settings.learning_rate);
+    GptSettings { dropout: candidate.dropout, seed: *seed, learning_rate, ..settings.clone() }
 }

@@ -14,7 +14,6 @@ use super::study::{Record, Results};
 use crate::files::write as write_file;
 use crate::interrupt;
 use crate::run::{Ended, REPORT, first_entry};
-use crate::settings::{Settings, to_toml};
 use crate::training::Metric;
 
 const TRIALS: &str = "results.csv";
@@ -57,15 +56,11 @@ pub fn write(
         return Ok(how);
     };
     let chosen = Trial { candidate: answer.rows[answer.chosen].candidate.clone(), seed: plan.seed };
-    let settings = problem.settings(&chosen)?;
-    let recommended = match &settings {
-        Settings::Mlp(settings) => to_toml(settings)?,
-        Settings::Gpt(settings) => to_toml(settings)?,
-    };
+    let recommended = problem.config(&chosen)?;
     write_file(&out.join(RECOMMENDED), recommended.as_bytes())?;
     let mut uncertainty = html! {};
-    if let (Settings::Mlp(settings), true) = (&settings, is_done) {
-        match problem.keep(settings, &out.join(CHOSEN), quiet)? {
+    if is_done {
+        match problem.keep(&chosen, &out.join(CHOSEN), quiet)? {
             Some(section) => uncertainty = section,
             None => println!("stopped before the chosen network was trained; the same command goes on"),
         }

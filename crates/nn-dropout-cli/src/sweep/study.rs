@@ -6,11 +6,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use tempfile::NamedTempFile;
 
 use super::plan::Trial;
+use crate::settings::differences;
 use crate::training::{Metrics, Score};
 
 /// "nndo", which tells a study from other SQLite files.
@@ -335,12 +336,8 @@ fn check(database: &Connection, experiment: &str) -> Result<()> {
         made_by == PROGRAM,
         "a study of nn-dropout {made_by}, whose numbers may differ from those of this version, {PROGRAM}"
     );
-    let [before, now] = [settings.as_str(), experiment].map(toml::from_str::<toml::Table>);
-    let (before, now) = (before?, now?);
-    for key in before.keys().chain(now.keys()) {
-        let [before, now] =
-            [&before, &now].map(|table| table.get(key).map_or_else(|| "nothing".to_owned(), ToString::to_string));
-        ensure!(before == now, "a study of another experiment: it has {key} = {before}, not {now}");
+    if let Some((key, before, now)) = differences(&settings, experiment)?.next() {
+        bail!("a study of another experiment: it has {key} = {before}, not {now}");
     }
     Ok(())
 }
