@@ -11,7 +11,7 @@ use nn_dropout::{
 };
 
 use crate::files::write_all;
-use crate::settings::{probability, whole};
+use crate::numbers::{probability, whole};
 use crate::tensors::{Format, TensorFile, npy_from_bytes, read_npy_bytes, with_array};
 
 /// Apply a layer to the tensors in a file

@@ -5,6 +5,7 @@ mod files;
 mod gpt;
 mod interrupt;
 mod mlp;
+mod numbers;
 mod report;
 mod run;
 mod settings;

@@ -1,9 +1,7 @@
 //! What a training run is made of: options of the command line, over those of a TOML file, over defaults.
 
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
@@ -11,6 +9,7 @@ use nn_dropout::Probability;
 use serde::{Deserialize, Serialize};
 
 use crate::files::read_text;
+use crate::numbers::{Beta, LearningRate, NotNegative, TrainFraction, count, probability, whole};
 use crate::run::CONFIG;
 use crate::training::Metric;
 
@@ -280,8 +279,8 @@ impl TrainArgs {
                     hidden: given!(hidden).unwrap_or_else(|| vec![of(512), of(512)]),
                     epochs: given!(epochs).unwrap_or(of(30)),
                     batch_size: given!(batch_size).unwrap_or(of(32)),
-                    learning_rate: given!(learning_rate).unwrap_or(LearningRate(3e-3)),
-                    train_fraction: given!(train_fraction).unwrap_or(TrainFraction(0.25)),
+                    learning_rate: given!(learning_rate).unwrap_or_else(|| LearningRate::default_of(3e-3)),
+                    train_fraction: given!(train_fraction).unwrap_or_else(|| TrainFraction::default_of(0.25)),
                     seed: given!(seed).unwrap_or(42),
                 })
             }
@@ -300,11 +299,11 @@ impl TrainArgs {
                     bias: given!(bias).unwrap_or_default(),
                     dropout: given!(dropout).map_or_else(|| Probability::new(0.2), Ok)?,
                     batch_size: given!(batch_size).unwrap_or(of(12)),
-                    learning_rate: given!(learning_rate).unwrap_or(LearningRate(1e-3)),
-                    weight_decay: given!(weight_decay).unwrap_or(NotNegative(0.1)),
-                    beta1: given!(beta1).unwrap_or(Beta(0.9)),
-                    beta2: given!(beta2).unwrap_or(Beta(0.99)),
-                    grad_clip: given!(grad_clip).unwrap_or(NotNegative(1.0)),
+                    learning_rate: given!(learning_rate).unwrap_or_else(|| LearningRate::default_of(1e-3)),
+                    weight_decay: given!(weight_decay).unwrap_or_else(|| NotNegative::default_of(0.1)),
+                    beta1: given!(beta1).unwrap_or_else(|| Beta::default_of(0.9)),
+                    beta2: given!(beta2).unwrap_or_else(|| Beta::default_of(0.99)),
+                    grad_clip: given!(grad_clip).unwrap_or_else(|| NotNegative::default_of(1.0)),
                     max_iters: given!(max_iters).unwrap_or(of(2000)),
                     eval_interval: given!(eval_interval).unwrap_or(of(250)),
                     seed: given!(seed).unwrap_or(42),
@@ -357,119 +356,4 @@ pub fn differences(before: &str, now: &str) -> Result<impl Iterator<Item = (Stri
         (key, before, now)
     });
     Ok(values.filter(|(_, before, now)| before != now))
-}
-
-pub fn count(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().map_err(|_| format!("expected a whole number of at least 1, but got {text}"))
-}
-
-/// A number without a sign of so many bits.
-pub fn whole<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
-    let number = text.parse().ok().and_then(|number: u64| T::try_from(number).ok());
-    let bits = 8 * size_of::<T>();
-    number.ok_or_else(|| format!("expected a whole number from 0 to 2^{bits} - 1, but got {text}"))
-}
-
-pub fn probability(text: &str) -> Result<Probability, String> {
-    let number: f64 = text.parse().map_err(|_| format!("expected a number between 0 and 1, but got {text}"))?;
-    Probability::new(number).map_err(|error| error.to_string())
-}
-
-/// A number with a condition, checked wherever it is read from.
-macro_rules! checked_number {
-    ($(#[$doc:meta])* $name:ident, $expected:literal, $holds:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Deserialize, PartialEq, Serialize)]
-        #[serde(try_from = "f64", into = "f64")]
-        pub struct $name(f64);
-
-        impl $name {
-            pub fn get(self) -> f64 {
-                self.0
-            }
-        }
-
-        impl TryFrom<f64> for $name {
-            type Error = String;
-
-            fn try_from(number: f64) -> Result<Self, String> {
-                let holds: fn(f64) -> bool = $holds;
-                if holds(number) { Ok(Self(number)) } else { Err(format!("expected {}, but got {number}", $expected)) }
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                let number: f64 = text.parse().map_err(|_| format!("expected {}, but got {text}", $expected))?;
-                Self::try_from(number)
-            }
-        }
-
-        impl From<$name> for f64 {
-            fn from(number: $name) -> Self {
-                number.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    };
-}
-
-checked_number!(
-    /// The optimiser's step size at the start.
-    LearningRate,
-    "a positive number",
-    |rate| rate > 0.0 && rate.is_finite()
-);
-checked_number!(
-    /// The share of the rows that is trained on.
-    TrainFraction,
-    "a number above 0 and below 1",
-    |share| share > 0.0 && share < 1.0
-);
-checked_number!(
-    /// A decay, or a limit where 0 is none.
-    NotNegative,
-    "a number of at least 0",
-    |number| number >= 0.0 && number.is_finite()
-);
-checked_number!(
-    /// What part of a moving average stays in a step.
-    Beta,
-    "a number of at least 0 and below 1",
-    |share| (0.0..1.0).contains(&share)
-);
-
-/// Two positive numbers and what is between them; `64..1024`.
-#[derive(Clone)]
-pub struct Range {
-    pub low: f64,
-    pub high: f64,
-}
-
-impl FromStr for Range {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let ends = || {
-            let (low, high) = text.split_once("..")?;
-            Some(Self { low: low.trim().parse().ok()?, high: high.trim().parse().ok()? })
-        };
-        let holds = |range: &Self| 0.0 < range.low && range.low < range.high && range.high.is_finite();
-        ends()
-            .filter(holds)
-            .ok_or_else(|| format!("expected two positive numbers, the lower first, as in 1..10, but got {text}"))
-    }
-}
-
-impl fmt::Display for Range {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}..{}", self.low, self.high)
-    }
 }

@@ -15,8 +15,9 @@ use super::model::Gpt;
 use super::tokens::Vocabulary;
 use super::training::{new_model, sizes};
 use crate::files::read_text;
+use crate::numbers::{NotNegative, count, whole};
 use crate::run::{CHECKPOINT, CONFIG, RunDir, VOCABULARY, WEIGHTS};
-use crate::settings::{GptSettings, NotNegative, count, whole};
+use crate::settings::GptSettings;
 
 /// Let a trained GPT go on with a text
 #[derive(clap::Args)]

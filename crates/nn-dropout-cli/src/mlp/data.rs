@@ -9,7 +9,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::cells::{Cells, is_missing, number};
 use super::schema::{Schema, Target};
-use crate::settings::{DIGITS, MlpSettings, Task, TrainFraction};
+use crate::numbers::TrainFraction;
+use crate::settings::{DIGITS, MlpSettings, Task};
 
 /// What is known of each row, and what is to be predicted from it.
 pub struct Table {

@@ -14,8 +14,9 @@ use super::schema::{Schema, Target};
 use super::training::sizes;
 use super::uncertainty::{Prediction, sample};
 use crate::files::{read, read_text, write};
+use crate::numbers::{count, whole};
 use crate::run::{CONFIG, RunDir, SCHEMA, WEIGHTS};
-use crate::settings::{MlpSettings, count, whole};
+use crate::settings::MlpSettings;
 use crate::training::rng;
 use crate::weights;
 

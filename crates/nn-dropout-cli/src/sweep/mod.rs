@@ -20,8 +20,9 @@ use clap::{Arg, ValueEnum};
 use nn_dropout::Probability;
 
 use crate::interrupt;
+use crate::numbers::{LearningRate, Range, count, probability};
 use crate::run::Ended;
-use crate::settings::{LearningRate, Output, Range, Settings, TrainArgs, count, probability};
+use crate::settings::{Output, Settings, TrainArgs};
 use live::Live;
 use plan::{Candidate, Plan, Search, Space, Trial};
 use problem::Problem;

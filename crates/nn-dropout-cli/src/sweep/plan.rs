@@ -9,7 +9,7 @@ use nn_dropout::Probability;
 use serde::{Deserialize, Serialize};
 
 use super::study::{Record, Results, State};
-use crate::settings::{LearningRate, Range};
+use crate::numbers::{LearningRate, Range};
 use crate::training::{Metric, rng};
 
 /// What is looked for.
