@@ -12,11 +12,11 @@ pub fn contenders<'a, T: Number>(op: Op, p: f64) -> Result<Vec<Contender<'a, T>>
     let dropout = Dropout::with_generator(p, &Generator::philox(42))?;
     let torch = Dropout::with_generator(p, &Generator::torch(42))?;
     let jax = Dropout::with_generator(p, &Generator::jax(42))?;
-    let mask = Mask::new(42, 0, 0, Probability::new(p)?);
+    let mask = Mask::philox(42, 0, 0, Probability::new(p)?);
     // Every call draws anew, as every call of a layer does.
     let drawing = |dropout: &Dropout| {
         let dropout = dropout.clone();
-        move |b: &Buffers<T>| dropout.draw(b.input.len()).expect("in training mode, and p is not 0")
+        move |b: &Buffers<T>| dropout.draw(&[b.input.len()]).ok().flatten().expect("in training mode, and p is not 0")
     };
     let (draw, draw_torch, draw_jax) = (drawing(&dropout), drawing(&torch), drawing(&jax));
     Ok(match op {
@@ -38,11 +38,11 @@ pub fn contenders<'a, T: Number>(op: Op, p: f64) -> Result<Vec<Contender<'a, T>>
             Contender::new(OURS_ALLOC, move |b| {
                 let draw = draw(b);
                 // The gradient is scaled as the input was.
-                Ok([b.input, b.second].map(|x| x.apply(&draw, false).into_owned()))
+                Ok([b.input, b.second].map(|x| x.apply(&draw).into_owned()))
             }),
         ],
         Op::Residual => {
-            vec![Contender::new(OURS, move |b| Ok(draw(b).forward_residual(b.input, b.second, b.output)?))]
+            vec![Contender::new(OURS, move |b| Ok(draw(b).on(b.input).add(b.second, b.output)?))]
         }
         Op::Bits => vec![Contender::new(OURS, move |b| {
             mask.fill_bits(0, b.bits);

@@ -1,4 +1,4 @@
-//! The one operation that every layer is, as an extension of Burn's backends.
+//! The one operation behind every layer, as an extension of Burn's backends.
 
 use std::marker::PhantomData;
 
@@ -13,7 +13,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Element as BurnElement, TensorData};
-use nn_dropout::{Draw, Element, Input, bf16, f16};
+use nn_dropout::{Affine, Draw, Element, bf16, f16};
 
 /// A Burn backend that can apply a [`Draw`] to a float tensor.
 #[backend_extension(
@@ -26,26 +26,28 @@ use nn_dropout::{Draw, Element, Input, bf16, f16};
 pub trait DropoutBackend: Backend {
     /// `input` with the noise of `draw`.
     ///
-    /// Unless a backend does better, scales and shifts are made on the host, and multiplied and added there.
+    /// Unless a backend does better, scales and shifts are made on the host and copied to the device, to be multiplied and
+    /// added there.
     fn apply_draw(input: FloatTensor<Self>, draw: Draw) -> FloatTensor<Self> {
         let (shape, dtype, device) = (input.shape(), input.dtype(), input.device());
-        let of = |number: f32, draw: &Draw| {
+        // What the draw makes of ones are its scales, and of zeros its shifts.
+        let made_of = |number: f32, draw: &Draw| {
             let count = shape.num_elements();
             let data = match dtype {
-                DType::F64 => TensorData::new(noisy(f64::from(number), count, draw), shape.clone()),
-                _ => TensorData::new(noisy(number, count, draw), shape.clone()).convert_dtype(dtype),
+                DType::F64 => TensorData::new(noisy(vec![f64::from(number); count], draw), shape.clone()),
+                _ => TensorData::new(noisy(vec![number; count], draw), shape.clone()).convert_dtype(dtype),
             };
             Self::float_from_data(data, &device)
         };
-        let gradient = draw.gradient();
-        let scaled = Self::float_mul(input, of(1.0, &gradient));
-        if gradient == draw { scaled } else { Self::float_add(scaled, of(0.0, &draw)) }
+        let scaled = Self::float_mul(input, made_of(1.0, &draw.gradient()));
+        match draw.affine::<f32>() {
+            Affine::ScaleAndShift(..) => Self::float_add(scaled, made_of(0.0, &draw)),
+            _ => scaled,
+        }
     }
 }
 
-/// What `draw` makes of a tensor of so many elements, all of them `number`.
-fn noisy<T: Element>(number: T, count: usize, draw: &Draw) -> Vec<T> {
-    let mut tensor = vec![number; count];
+fn noisy<T: Element>(mut tensor: Vec<T>, draw: &Draw) -> Vec<T> {
     draw.forward_inplace(&mut tensor).unwrap_or_else(|error| panic!("{error}"));
     tensor
 }
@@ -79,7 +81,7 @@ fn apply_to_slice<T: Element + BurnElement + bytemuck::Pod>(input: FlexTensor, d
         draw.forward_inplace(&mut storage[start..end]).unwrap_or_else(|error| panic!("{error}"));
         return input;
     }
-    let output = input.storage::<T>()[start..end].apply(draw, false).into_owned();
+    let output = draw.forward_to_vec(&input.storage::<T>()[start..end]).unwrap_or_else(|error| panic!("{error}"));
     FlexTensor::from_data(TensorData::new(output, input.shape()))
 }
 

@@ -14,7 +14,7 @@ fn dropout(p: f64) -> Dropout {
 
 /// What a layer made by `dropout(p)` multiplies by in call number `step`, as a tensor.
 fn noise<const D: usize>(p: f64, step: u32, shape: [usize; D], device: &Device) -> Tensor<D> {
-    let mask = Mask::new(42, 0, step, Probability::new(p).unwrap());
+    let mask = Mask::philox(42, 0, step, Probability::new(p).unwrap());
     let mut noise = vec![1f32; shape.iter().product()];
     Draw::dropout(mask).forward_inplace(&mut noise).unwrap();
     Tensor::from_data(TensorData::new(noise, shape), device)

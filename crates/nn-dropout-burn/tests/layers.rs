@@ -1,9 +1,9 @@
-//! All modules, with everybody's masks: outputs and gradients are those of the draw that the library's layer makes.
+//! All modules, with the masks of each generator: outputs and gradients are those of the draw that the library's layer makes.
 
 #![expect(deprecated, reason = "NdArray stands in for the backends that have no kernel of ours")]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use nn_dropout::{Draw, Layer};
+use nn_dropout::Draw;
 use nn_dropout_burn::{
     AlphaDropoutConfig, Dropout1dConfig, Dropout2dConfig, Dropout3dConfig, DropoutConfig, FeatureAlphaDropoutConfig,
     Generator,
@@ -38,7 +38,7 @@ macro_rules! agree {
                 let module = $config::new(0.3).init_with(&generator);
                 let layer = nn_dropout::$layer::with_generator(0.3, &other).unwrap();
                 for _ in 0..3 {
-                    let draw = layer.draw_for(&$shape).unwrap().unwrap();
+                    let draw = layer.draw(&$shape).unwrap().unwrap();
                     check(stringify!($layer), $shape, |x| module.forward(x), &draw);
                 }
                 assert_eq!(generator.state(), other.state());

@@ -4,11 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use ndarray::ArrayD;
-use nn_dropout::{
-    AlphaDropout, Draw, Dropout, Dropout1d, Dropout2d, Dropout3d, Element, FeatureAlphaDropout, Generator,
-    GeneratorState, Input, JaxKey, Layer, Probability,
-};
+use nn_dropout::{Draw, Generator, GeneratorState, Input, JaxKey, Kind, Layer, Probability};
 
 use crate::files::write_all;
 use crate::numbers::{probability, whole};
@@ -25,9 +21,9 @@ pub struct ApplyArgs {
     /// Where the noisy tensors go: a file of the same kind
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
-    /// The layer, one of those of torch.nn
-    #[arg(long)]
-    layer: LayerKind,
+    /// The layer, as torch.nn names it: dropout, dropout1d, ..., alpha-dropout or feature-alpha-dropout
+    #[arg(long, value_name = "NAME")]
+    layer: Kind,
     /// The probability that an element, or a channel, is dropped
     #[arg(long, value_name = "P", value_parser = probability)]
     p: Probability,
@@ -60,16 +56,6 @@ pub struct ApplyArgs {
     bits: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum LayerKind {
-    Dropout,
-    Dropout1d,
-    Dropout2d,
-    Dropout3d,
-    AlphaDropout,
-    FeatureAlphaDropout,
-}
-
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Rng {
     Philox,
@@ -90,10 +76,12 @@ pub fn apply(args: &ApplyArgs) -> Result<()> {
     let mut bits = Vec::new();
     for tensor in file.tensors_mut() {
         with_array!(tensor, array => {
-            let draw = layer.draw_for(array.shape()).with_context(|| args.input.display().to_string())?;
-            apply_draw(draw.as_ref(), array);
+            let draw = layer.draw_for(&&*array).with_context(|| args.input.display().to_string())?;
             if args.bits.is_some() {
-                bits.extend(kept(draw.as_ref(), array));
+                bits.extend(kept(draw.as_ref(), array.len())?);
+            }
+            if let Some(draw) = draw {
+                array.apply(&draw);
             }
         });
     }
@@ -139,38 +127,21 @@ impl ApplyArgs {
         Ok(generator)
     }
 
-    fn layer(&self, generator: &Generator) -> Result<Box<dyn Layer>> {
-        macro_rules! layer {
-            ($layer:ident) => {{
-                let mut layer = $layer::with_generator(self.p.get(), generator)?;
-                if self.eval {
-                    layer.eval();
-                }
-                Box::new(layer)
-            }};
+    fn layer(&self, generator: &Generator) -> Result<Layer> {
+        let mut layer = Layer::with_generator(self.layer, self.p.get(), generator)?;
+        if self.eval {
+            layer.eval();
         }
-        Ok(match self.layer {
-            LayerKind::Dropout => layer!(Dropout),
-            LayerKind::Dropout1d => layer!(Dropout1d),
-            LayerKind::Dropout2d => layer!(Dropout2d),
-            LayerKind::Dropout3d => layer!(Dropout3d),
-            LayerKind::AlphaDropout => layer!(AlphaDropout),
-            LayerKind::FeatureAlphaDropout => layer!(FeatureAlphaDropout),
-        })
+        Ok(layer)
     }
 }
 
-fn apply_draw<T: Element>(draw: Option<&Draw>, array: &mut ArrayD<T>) {
+/// Which of `count` elements are kept, packed in row-major order.
+fn kept(draw: Option<&Draw>, count: usize) -> Result<Vec<u8>> {
+    let mut scales = vec![1f32; count];
     if let Some(draw) = draw {
-        array.apply(draw, true);
+        draw.backward_inplace(&mut scales)?;
     }
-}
-
-/// Which elements are kept, packed in row-major order.
-fn kept<T>(draw: Option<&Draw>, array: &ArrayD<T>) -> Vec<u8> {
-    // An array in the same order in memory, of the noise's scales: of dropped elements they are 0.
-    let mut scales = array.map(|_| 1f32);
-    apply_draw(draw.map(Draw::gradient).as_ref(), &mut scales);
-    let flags: Vec<bool> = scales.iter().map(|&scale| scale != 0.0).collect();
-    flags.chunks(8).map(|flags| flags.iter().rev().fold(0, |byte, &flag| byte << 1 | u8::from(flag))).collect()
+    let byte = |scales: &[f32]| scales.iter().rev().fold(0, |byte, &scale| byte << 1 | u8::from(scale != 0.0));
+    Ok(scales.chunks(8).map(byte).collect())
 }

@@ -7,10 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use ndarray::{Array, ArrayD, Dimension, IxDyn, ShapeBuilder};
-use nn_dropout::{
-    AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, Element, FeatureAlphaDropout, Generator, GeneratorState,
-    JaxKey, Mask, Probability, bf16, f16,
-};
+use nn_dropout::{Dropout, Element, Generator, GeneratorState, JaxKey, Layer, Mask, Probability, bf16, f16};
 use npyz::{AutoSerialize, Deserialize, NpyFile, Order, Serialize, WriterBuilder};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -54,20 +51,8 @@ fn numbers<T: From<f32>>(shape: &[usize], fortran: bool) -> ArrayD<T> {
 
 /// What the library's layer gives, called with one array.
 fn forward<T: Element>(layer: &str, generator: &Generator, x: &ArrayD<T>) -> ArrayD<T> {
-    macro_rules! forward {
-        ($layer:ident) => {
-            $layer::with_generator(0.3, generator).unwrap().forward(x.clone())
-        };
-    }
-    match layer {
-        "dropout" => forward!(Dropout),
-        "dropout1d" => forward!(Dropout1d).unwrap(),
-        "dropout2d" => forward!(Dropout2d).unwrap(),
-        "dropout3d" => forward!(Dropout3d).unwrap(),
-        "alpha-dropout" => forward!(AlphaDropout),
-        "feature-alpha-dropout" => forward!(FeatureAlphaDropout).unwrap(),
-        other => panic!("no layer {other}"),
-    }
+    let layer = Layer::with_generator(layer.parse().unwrap(), 0.3, generator).unwrap();
+    layer.forward(x.clone()).unwrap()
 }
 
 const LAYERS: [&str; 6] = ["dropout", "dropout1d", "dropout2d", "dropout3d", "alpha-dropout", "feature-alpha-dropout"];
@@ -171,7 +156,7 @@ fn calls_are_chosen_by_layer_and_step() {
     let generator = Generator::philox(0);
     generator.set_state(GeneratorState::philox(5, 4, [(4, 9)]));
     assert_eq!(y(), forward("dropout", &generator, &x));
-    let mask = Mask::new(5, 4, 9, Probability::new(0.3).unwrap());
+    let mask = Mask::philox(5, 4, 9, Probability::new(0.3).unwrap());
     assert_eq!(fs::read(folder.path().join("kept")).unwrap(), mask.bits(0..100));
 
     succeed(&folder, &[&args[..], &["--rng", "jax"]].concat());

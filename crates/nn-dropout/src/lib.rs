@@ -45,23 +45,22 @@
 #![deny(unsafe_code)]
 
 mod draw;
-mod element;
 mod generator;
 mod input;
 mod kernel;
 mod layer;
-mod mask;
-#[cfg(feature = "ndarray")]
-mod ndarray;
-mod probability;
-mod random;
+mod spec;
 
-pub use draw::{Draw, LengthMismatch};
-pub use element::Element;
-pub use generator::{Generator, GeneratorState, JaxKey, TorchStateError, default_generator, manual_seed};
 pub use half::{bf16, f16};
-pub use input::Input;
-pub use kernel::kernel_name;
-pub use layer::{AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, Layer, ShapeError};
-pub use mask::Mask;
-pub use probability::{Probability, ProbabilityError};
+
+pub use self::draw::{Draw, Effect, LengthMismatch, Mask, On, bias_gradient};
+pub use self::generator::{Generator, GeneratorState, TorchStateError, default_generator, manual_seed};
+pub use self::input::Input;
+pub use self::kernel::{Affine, Element, kernel_name};
+pub use self::layer::{
+    AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, Kind, KindError, Layer, Mode,
+    ShapeError,
+};
+pub use self::spec::index::{Axis, Index, IndexError};
+pub use self::spec::probability::{Probability, ProbabilityError};
+pub use self::spec::threefry::JaxKey;

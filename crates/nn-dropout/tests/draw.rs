@@ -1,12 +1,10 @@
 //! Draws: values, parts, gradients, for every element type.
 
-use std::fmt::Debug;
-
-use nn_dropout::{Draw, Element, Mask, Probability, bf16, f16};
+use nn_dropout::{Affine, Draw, Effect, Element, Index, LengthMismatch, Mask, Probability, bf16, bias_gradient, f16};
 use proptest::prelude::*;
 
 fn draw(seed: u64, p: f64) -> Draw {
-    Draw::dropout(Mask::new(seed, 1, 2, Probability::new(p).unwrap()))
+    Draw::dropout(Mask::philox(seed, 1, 2, Probability::new(p).unwrap()))
 }
 
 /// Every length up to a few blocks, at every start modulo a block, in and out of place, against one element at a time.
@@ -21,17 +19,22 @@ fn check_values<T: Element + PartialEq>(p: f64, scale: T, convert: impl Fn(f32) 
                 .collect();
 
             let mut output = vec![scale; len];
-            draw.at(start).forward(&input, &mut output).unwrap();
+            draw.on(&input).at(start).write(&mut output).unwrap();
             assert_eq!(output, expected, "{len} elements from {start}");
-            output.fill(scale);
-            draw.at(start).backward(&input, &mut output).unwrap();
-            assert_eq!(output, expected, "{len} elements from {start}, backward");
-
             output.clone_from(&input);
-            draw.at(start).forward_inplace(&mut output).unwrap();
+            draw.forward_inplace_at(start, &mut output).unwrap();
             assert_eq!(output, expected, "{len} elements from {start}, in place");
+
+            let draw = draw.clone().with_index(Index::new(start, [(len as u64, 1)]));
+            assert_eq!(draw.forward_to_vec(&input).unwrap(), expected, "{len} elements from {start}, to a vector");
+            output.fill(scale);
+            draw.forward(&input, &mut output).unwrap();
+            assert_eq!(output, expected, "{len} elements from {start}, by their index");
+            output.fill(scale);
+            draw.backward(&input, &mut output).unwrap();
+            assert_eq!(output, expected, "{len} elements from {start}, backward");
             output.clone_from(&input);
-            draw.at(start).backward_inplace(&mut output).unwrap();
+            draw.backward_inplace(&mut output).unwrap();
             assert_eq!(output, expected, "{len} elements from {start}, backward in place");
         }
     }
@@ -78,91 +81,97 @@ fn lengths_have_to_agree() {
 
 #[test]
 fn fused_forms_are_the_operations_one_after_the_other() {
-    let (draw, columns) = (draw(7, 0.3).at(5), 77);
-    let numbers = |step: usize| (0..columns * 40).map(|i| ((i * step) % 509) as f32 / 37.0 - 6.5).collect::<Vec<_>>();
+    let (columns, rows) = (77, 40);
+    let draw = draw(7, 0.3).with_index(Index::new(5, [(77 * 40, 1)]));
+    let numbers = |step: usize| (0..columns * rows).map(|i| ((i * step) % 509) as f32 / 37.0 - 6.5).collect::<Vec<_>>();
     let (x, residual) = (numbers(7), numbers(11));
     let bias = &residual[..columns];
     let add = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a + b).collect::<Vec<f32>>();
-    let dropout = |mut x: Vec<f32>| {
-        draw.forward_inplace(&mut x).unwrap();
-        x
-    };
+    let dropout = |x: &[f32]| draw.forward_to_vec(x).unwrap();
 
-    let expected = add(&residual, &dropout(x.clone()));
-    let mut output = vec![0.0; x.len()];
-    draw.forward_residual(&x, &residual, &mut output).unwrap();
-    assert_eq!(output, expected);
-    output.clone_from(&residual);
-    draw.forward_residual_inplace(&x, &mut output).unwrap();
-    assert_eq!(output, expected);
-
-    let expected = add(&residual, &dropout(add(&x, &bias.repeat(40))));
-    draw.forward_bias_residual(&x, bias, &residual, &mut output).unwrap();
-    assert_eq!(output, expected);
-    output.clone_from(&residual);
-    draw.forward_bias_residual_inplace(&x, bias, &mut output).unwrap();
-    assert_eq!(output, expected);
+    let biased = dropout(&add(&x, &bias.repeat(rows)));
+    for (form, noisy) in [(draw.on(&x), dropout(&x)), (draw.on(&x).bias(bias), biased)] {
+        let mut output = vec![0.0; x.len()];
+        form.write(&mut output).unwrap();
+        assert_eq!(output, noisy);
+        let expected = add(&residual, &noisy);
+        form.add(&residual, &mut output).unwrap();
+        assert_eq!(output, expected);
+        output.clone_from(&residual);
+        form.add_to(&mut output).unwrap();
+        assert_eq!(output, expected);
+    }
+    let (from, mut output) = (3 * columns, vec![0.0; columns]);
+    draw.on(&x[from..from + columns]).bias(bias).at(from as u64).write(&mut output).unwrap();
+    assert_eq!(output, dropout(&add(&x, &bias.repeat(rows)))[from..from + columns]);
 
     let (mut grad_input, mut grad_bias) = (vec![0.0; x.len()], vec![0.0; columns]);
-    draw.backward_bias(&residual, &mut grad_input, &mut grad_bias).unwrap();
-    assert_eq!(grad_input, dropout(residual.clone()));
+    draw.backward(&residual, &mut grad_input).unwrap();
+    bias_gradient(&grad_input, &mut grad_bias).unwrap();
+    assert_eq!(grad_input, dropout(&residual));
     for (column, &grad) in grad_bias.iter().enumerate() {
         let sum: f64 = grad_input.iter().skip(column).step_by(columns).map(|&g| f64::from(g)).sum();
         assert_eq!(grad, sum as f32);
     }
-    let (mut inplace, mut inplace_bias) = (residual, vec![0.0; columns]);
-    draw.backward_bias_inplace(&mut inplace, &mut inplace_bias).unwrap();
-    assert_eq!((inplace, inplace_bias), (grad_input, grad_bias));
 }
 
 #[test]
 fn fused_forms_check_lengths() {
     let draw = draw(1, 0.5);
     let mut output = [7.0f32; 6];
-    let error = draw.forward_residual(&[0.0; 6], &[0.0; 5], &mut output).unwrap_err();
-    assert_eq!(error.to_string(), "residual and output have to be of the same length, but got 5 and 6 elements");
-    let error = draw.forward_bias_residual(&[0.0; 6], &[0.0; 4], &[0.0; 6], &mut output).unwrap_err();
+    let message = |result: Result<(), LengthMismatch>| result.unwrap_err().to_string();
     assert_eq!(
-        error.to_string(),
-        "a tensor has to be whole rows of as many elements as its bias, 4, but got 6 elements"
+        message(draw.on(&[0.0; 6]).add(&[0.0; 5], &mut output)),
+        "residual and output have to be of the same length, but got 5 and 6 elements"
     );
-    assert!(draw.backward_bias(&[0.0; 6], &mut output, &mut []).is_err());
+    assert_eq!(
+        message(draw.on(&[0.0; 5]).add_to(&mut output)),
+        "input and residual have to be of the same length, but got 5 and 6 elements"
+    );
+    let rows = "a tensor has to be whole rows of 4 elements, the length of its bias, but got 6";
+    assert_eq!(message(draw.on(&[0.0; 6]).bias(&[0.0; 4]).write(&mut output)), rows);
+    assert_eq!(message(draw.on(&[0.0; 6]).bias(&[0.0; 4]).at(6).add(&[0.0; 6], &mut output)), rows);
+    assert!(bias_gradient(&[0.0; 6], &mut output[..4]).is_err());
+    assert!(bias_gradient(&[0.0; 6], &mut output[..0]).is_err());
+    let few = draw.with_index(Index::of(&[2, 3]));
+    assert_eq!(message(few.forward_inplace(&mut [0f32; 7])), "the draw has 6 elements left, but got 7");
+    assert_eq!(message(few.forward_inplace_at(3, &mut output)), "the draw has 3 elements left, but got 6");
+    assert!(few.forward_to_vec(&[0f32; 7]).is_err());
     assert_eq!(output, [7.0; 6]);
-    draw.forward_bias_residual::<f32>(&[], &[], &[], &mut []).unwrap();
+    few.on(&[0f32; 0]).bias(&[]).add(&[], &mut []).unwrap();
+}
+
+#[test]
+fn can_be_read_and_done_elsewhere() {
+    let mask = Mask::philox(7, 1, 2, Probability::new(0.2).unwrap());
+    let index = Index::shared(&[3, 4], &[1]);
+    let draw = Draw::new(mask.clone(), index.clone(), Effect::Alpha);
+    assert_eq!((draw.mask(), draw.index(), draw.effect()), (&mask, &index, Effect::Alpha));
+    let Affine::ScaleAndShift(scale, [kept, dropped]) = draw.affine::<f32>() else {
+        panic!("alpha dropout has shifts");
+    };
+    let x: Vec<f32> = (0..12).map(|i| i as f32 / 4.0).collect();
+    let elsewhere =
+        (0..).zip(&x).map(|(i, x)| if mask.keeps(index.bit(i)) { x * scale + kept } else { x * 0.0 + dropped });
+    assert_eq!(draw.forward_to_vec(&x).unwrap(), elsewhere.collect::<Vec<_>>());
+    assert_eq!(draw.gradient().affine::<f32>(), Affine::Scale(scale));
+    assert_eq!(draw.gradient().gradient(), draw.gradient());
 }
 
 #[test]
 fn is_serialisable_at_every_p() {
     for p in [0.0, 0.1, 1.0] {
-        let draw = draw(5, p).at(11);
+        let draw = draw(5, p).with_index(Index::new(u64::MAX, [(5, 7), (3, 0)]));
         let json = serde_json::to_string(&draw).unwrap();
         assert_eq!(serde_json::from_str::<Draw>(&json).unwrap(), draw);
     }
 }
 
-fn part_equals_whole<T: Element + PartialEq + Debug>(draw: &Draw, input: &[T], from: usize, to: usize) {
-    let mut whole = input.to_vec();
-    draw.forward_inplace(&mut whole).unwrap();
-    let mut part = input[from..to].to_vec();
-    draw.at(from as u64).forward_inplace(&mut part).unwrap();
-    assert_eq!(part, whole[from..to]);
-}
-
 proptest! {
+    /// dL/dx from `backward` against the difference quotient of L = sum(w * (residual + noise(x + bias))), which is linear, and
+    /// so for the residual and the bias.
     #[test]
-    fn any_part_equals_that_part_of_the_whole(
-        seed: u64,
-        p in 0.0..=1.0,
-        input in prop::collection::vec(-1e3f32..1e3, 0..3000),
-        cuts in any::<(prop::sample::Index, prop::sample::Index)>(),
-    ) {
-        let (a, b) = (cuts.0.index(input.len() + 1), cuts.1.index(input.len() + 1));
-        part_equals_whole(&draw(seed, p), &input, a.min(b), a.max(b));
-    }
-
-    /// The same for `forward_bias_residual`, and for all three of its gradients.
-    #[test]
-    fn backward_bias_agrees_with_a_finite_difference(
+    fn fused_gradients_agree_with_finite_differences(
         seed: u64,
         p in 0.0..0.95,
         columns in 1..20usize,
@@ -176,11 +185,12 @@ proptest! {
         let bias: Vec<f64> = residual.iter().rev().take(columns).copied().collect();
         let loss = |x: &[f64], bias: &[f64], residual: &[f64]| {
             let mut y = vec![0.0; count];
-            draw.forward_bias_residual(x, bias, residual, &mut y).unwrap();
+            draw.on(x).bias(bias).add(residual, &mut y).unwrap();
             y.iter().zip(&weights).map(|(y, w)| y * w).sum::<f64>()
         };
         let (mut grad_x, mut grad_bias) = (vec![0.0; count], vec![0.0; columns]);
-        draw.backward_bias(&weights, &mut grad_x, &mut grad_bias).unwrap();
+        draw.backward(&weights, &mut grad_x).unwrap();
+        bias_gradient(&grad_x, &mut grad_bias).unwrap();
 
         let h = 1e-3;
         let moved = |of: &[f64], i: usize, by: f64| {
@@ -204,7 +214,7 @@ proptest! {
         }
     }
 
-    /// dL/dx from `backward` against the difference quotient of L = sum(w * forward(x)), which is linear in x.
+    /// The same for `forward` alone, with an index.
     #[test]
     fn backward_agrees_with_a_finite_difference(
         seed: u64,
@@ -212,7 +222,7 @@ proptest! {
         start: u32,
         pairs in prop::collection::vec((-10.0..10.0, -10.0..10.0), 1..100),
     ) {
-        let draw = draw(seed, p).at(u64::from(start));
+        let draw = draw(seed, p).with_index(Index::new(u64::from(start), [(100, 3)]));
         let (x, weights): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
         let loss = |x: &[f64]| {
             let mut y = vec![0.0; x.len()];

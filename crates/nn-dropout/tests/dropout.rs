@@ -10,10 +10,8 @@ fn dropout(p: f64) -> Dropout {
 
 #[test]
 fn prints_as_pytorch_does() {
-    assert_eq!(dropout(0.5).to_string(), "Dropout(p=0.5, inplace=False)");
-    let inplace = dropout(0.0).with_inplace(true);
-    assert!(inplace.inplace());
-    assert_eq!(inplace.to_string(), "Dropout(p=0.0, inplace=True)");
+    assert_eq!(dropout(0.5).to_string(), "Dropout(p=0.5)");
+    assert_eq!(dropout(1e-5).to_string(), "Dropout(p=1e-05)");
 }
 
 #[test]
@@ -65,26 +63,32 @@ fn eval_mode_and_p_zero_give_the_input_back_and_draw_nothing() {
         assert_eq!(data.as_ptr(), address);
         assert_eq!(layer.forward(&mut data[..]).as_ptr(), address);
         assert!(data[0].is_nan() && data[1..] == [2.0, 3.0]);
-        assert!(layer.draw(10).is_none());
+        assert!(layer.draw(&[10]).unwrap().is_none());
     }
     assert_eq!(generator.state(), state);
     assert!(!eval.is_training());
     assert!(eval.train().is_training());
-    assert!(eval.draw(10).is_some());
+    assert!(eval.draw(&[10]).unwrap().is_some());
 }
 
 #[test]
-fn inplace_decides_whether_an_owned_input_keeps_its_buffer() {
+fn takes_what_is_borrowed_and_overwrites_what_is_owned() {
     let data = vec![1f32; 100];
-    let address = data.as_ptr();
-    let overwritten = dropout(0.5).with_inplace(true).forward(data);
-    assert_eq!(overwritten.as_ptr(), address);
+    let expected = dropout(0.5).forward(&data).into_owned();
+    assert_eq!(data, [1.0; 100]);
+    assert_eq!(dropout(0.5).forward(&data[..]), expected);
+    assert_eq!(dropout(0.5).forward(&[1f32; 100]), expected);
+    assert_eq!(dropout(0.5).forward([1f32; 100]), *expected);
 
-    let fresh = dropout(0.5).forward(&[1f32; 100][..]).into_owned();
-    assert_eq!(fresh, overwritten);
-    let address = fresh.as_ptr();
-    let other = dropout(0.5).forward(fresh);
-    assert_ne!(other.as_ptr(), address);
+    let mut overwritten = data.clone();
+    assert_eq!(dropout(0.5).forward(&mut overwritten), &expected);
+    let mut overwritten = [1f32; 100];
+    dropout(0.5).forward(&mut overwritten);
+    assert_eq!(overwritten, *expected);
+
+    let address = data.as_ptr();
+    let output = dropout(0.5).forward(data);
+    assert_eq!((output.as_ptr(), output), (address, expected));
 }
 
 #[test]
@@ -93,7 +97,8 @@ fn takes_empty_inputs() {
 }
 
 mod arrays {
-    use ndarray::{Array, Array1, Array3, ArrayD, Axis, Dimension, ShapeBuilder, arr0};
+    use ndarray::{Array, Array1, Array3, Array4, ArrayD, ArrayViewMut4, Axis, Dimension, ShapeBuilder, Slice, arr0};
+    use nn_dropout::{Generator, Kind, Layer};
 
     use super::dropout;
 
@@ -151,11 +156,38 @@ mod arrays {
     }
 
     #[test]
-    fn in_place_where_asked_for() {
+    fn that_are_owned_keep_their_memory() {
         let array = Array3::from_elem((2, 3, 4), 1f32);
         let address = array.as_ptr();
-        let output = dropout(0.5).with_inplace(true).forward(array);
-        assert_eq!(output.as_ptr(), address);
-        assert_ne!(dropout(0.5).forward(output).as_ptr(), address);
+        let output = dropout(0.5).forward(&array);
+        assert_ne!(output.as_ptr(), address);
+        assert_eq!(dropout(0.5).forward(array).as_ptr(), address);
+    }
+
+    /// Channels and elements, in every order of axes, forwards and backwards, with gaps and without.
+    #[test]
+    fn of_any_strides_get_the_noise_of_their_shape() {
+        let orders = [[0, 1, 2, 3], [0, 2, 3, 1], [3, 1, 0, 2], [2, 0, 3, 1], [3, 2, 1, 0]];
+        for kind in Kind::ALL {
+            for (order, step) in orders.into_iter().flat_map(|order| [1, 2, -1, -3].map(|step| (order, step))) {
+                let noisy = |array: ArrayViewMut4<f32>| {
+                    let layer = Layer::with_generator(kind, 0.5, &Generator::philox(3)).unwrap();
+                    let mut array = array.into_dyn();
+                    if kind == Kind::Dropout1d {
+                        array.index_axis_inplace(Axis(0), 0);
+                    }
+                    layer.forward(&mut array).unwrap();
+                };
+                let mut memory = Array4::from_shape_fn((5, 6, 70, 8), |(a, b, c, d)| (a + 2 * b + 3 * c + d) as f32);
+                for axis in 1..4 {
+                    memory.slice_axis_inplace(Axis(axis), Slice::new(0, None, if axis == 2 { 1 } else { step }));
+                }
+                let mut strided = memory.permuted_axes(order);
+                let mut plain = strided.as_standard_layout().into_owned();
+                noisy(strided.view_mut());
+                noisy(plain.view_mut());
+                assert_eq!(strided, plain, "{kind}, {order:?}, {step}");
+            }
+        }
     }
 }

@@ -14,14 +14,14 @@ fn numbers_layers_and_steps_from_zero() {
     let generator = Generator::philox(42);
     let handle = generator.clone();
     assert_eq!([generator.next_layer(), handle.next_layer()], [0, 1]);
-    assert_eq!(generator.next_mask(1, half(), 10), Mask::new(42, 1, 0, half()));
-    assert_eq!(handle.next_mask(1, half(), 10), Mask::new(42, 1, 1, half()));
-    assert_eq!(generator.next_mask(0, half(), 10), Mask::new(42, 0, 0, half()));
+    assert_eq!(generator.next_mask(1, half(), 10), Mask::philox(42, 1, 0, half()));
+    assert_eq!(handle.next_mask(1, half(), 10), Mask::philox(42, 1, 1, half()));
+    assert_eq!(generator.next_mask(0, half(), 10), Mask::philox(42, 0, 0, half()));
 
     handle.manual_seed(43);
     assert_eq!(generator.initial_seed(), 43);
     assert_eq!(generator.next_layer(), 0);
-    assert_eq!(generator.next_mask(1, half(), 10), Mask::new(43, 1, 0, half()));
+    assert_eq!(generator.next_mask(1, half(), 10), Mask::philox(43, 1, 0, half()));
 }
 
 /// The only test of this file that touches the default generator: tests run side by side.
@@ -82,7 +82,9 @@ proptest! {
         let expected = run(&layers, after);
 
         let (resumed, resumed_layers) = start();
-        resumed.set_state(serde_json::from_str::<GeneratorState>(&saved).unwrap());
+        let state = serde_json::from_str::<GeneratorState>(&saved).unwrap();
+        prop_assert_eq!(Generator::from_state(state.clone()).state(), state.clone());
+        resumed.set_state(state);
         prop_assert_eq!(run(&resumed_layers, after), expected);
         prop_assert_eq!(resumed.state(), generator.state());
         prop_assert_eq!(resumed.next_layer(), 3);

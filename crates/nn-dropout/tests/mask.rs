@@ -4,7 +4,7 @@ use nn_dropout::{Mask, Probability};
 use proptest::prelude::*;
 
 fn mask(seed: u64, layer: u32, step: u32, p: f64) -> Mask {
-    Mask::new(seed, layer, step, Probability::new(p).unwrap())
+    Mask::philox(seed, layer, step, Probability::new(p).unwrap())
 }
 
 fn any_mask() -> impl Strategy<Value = Mask> {

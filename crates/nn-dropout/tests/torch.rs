@@ -4,34 +4,18 @@ mod common;
 
 use common::{Bits, assert_near, bytes, lines};
 use ndarray::{ArrayD, IxDyn};
-use nn_dropout::{
-    AlphaDropout, Draw, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, Generator, GeneratorState,
-    Layer, bf16, f16,
-};
+use nn_dropout::{Draw, Dropout, Dropout1d, Generator, GeneratorState, Layer, bf16, f16};
 use serde::Deserialize;
 
-fn layer(name: &str, p: f64, training: bool, generator: &Generator) -> Box<dyn Layer> {
-    macro_rules! layer {
-        ($layer:ident) => {{
-            let mut layer = $layer::with_generator(p, generator).unwrap();
-            if !training {
-                layer.eval();
-            }
-            Box::new(layer)
-        }};
+fn layer(name: &str, p: f64, training: bool, generator: &Generator) -> Layer {
+    let mut layer = Layer::with_generator(name.parse().unwrap(), p, generator).unwrap();
+    if !training {
+        layer.eval();
     }
-    match name {
-        "Dropout" => layer!(Dropout),
-        "AlphaDropout" => layer!(AlphaDropout),
-        "Dropout1d" => layer!(Dropout1d),
-        "Dropout2d" => layer!(Dropout2d),
-        "Dropout3d" => layer!(Dropout3d),
-        "FeatureAlphaDropout" => layer!(FeatureAlphaDropout),
-        other => panic!("no layer {other}"),
-    }
+    layer
 }
 
-/// How many words are left and one more, and which is next, as PyTorch counts them.
+/// The number of words left plus one, and the position of the next, as PyTorch counts them.
 fn position(generator: &Generator) -> [u64; 2] {
     let state = generator.torch_rng_state().unwrap();
     let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
@@ -67,7 +51,7 @@ impl LayerCase {
             let mut last = None;
             for y in &self.ys {
                 let mut data = x.clone();
-                last = layer.draw_for(shape).unwrap();
+                last = layer.draw(shape).unwrap();
                 if let Some(draw) = &last {
                     draw.forward_inplace(&mut data).unwrap();
                 }
@@ -93,33 +77,17 @@ impl LayerCase {
                 there.as_standard_layout().into_owned().permuted_axes(IxDyn(&back))
             }
         };
-        macro_rules! forward {
-            ($layer:ident, $forward:expr) => {{
-                let mut layer = $layer::with_generator(*p, &generator).unwrap();
-                if !self.training {
-                    layer.eval();
-                }
-                for y in &self.ys {
-                    let output: ArrayD<T> = $forward(&layer, array.clone());
-                    assert_near(&output.iter().copied().collect::<Vec<_>>(), &T::read(y), 0, &what);
-                }
-            }};
-        }
-        match name.as_str() {
-            "Dropout" => forward!(Dropout, Dropout::forward),
-            "AlphaDropout" => forward!(AlphaDropout, AlphaDropout::forward),
-            "Dropout1d" => forward!(Dropout1d, |l: &Dropout1d, x| l.forward(x).unwrap()),
-            "Dropout2d" => forward!(Dropout2d, |l: &Dropout2d, x| l.forward(x).unwrap()),
-            "Dropout3d" => forward!(Dropout3d, |l: &Dropout3d, x| l.forward(x).unwrap()),
-            "FeatureAlphaDropout" => forward!(FeatureAlphaDropout, |l: &FeatureAlphaDropout, x| l.forward(x).unwrap()),
-            other => panic!("no layer {other}"),
+        let layer = layer(name, *p, self.training, &generator);
+        for y in &self.ys {
+            let output: ArrayD<T> = layer.forward(array.clone()).unwrap();
+            assert_near(&output.iter().copied().collect::<Vec<_>>(), &T::read(y), 0, &what);
         }
         assert_eq!(position(&generator), self.position, "{what}");
     }
 }
 
 #[test]
-fn layers_give_what_pytorch_s_give() {
+fn layers_give_what_pytorch_gives() {
     for case in lines::<LayerCase>("torch.jsonl", "layer") {
         match case.dtype.as_str() {
             "f32" => case.check::<f32>(),
@@ -145,7 +113,7 @@ struct ShapeCase {
 fn shapes_are_taken_and_refused_as_pytorch_does() {
     for ShapeCase { layer: name, shape, p, training, error, position: after } in lines("torch.jsonl", "shape") {
         let generator = Generator::torch(0);
-        let got = layer(&name, p, training, &generator).draw_for(&shape).err().map(|error| error.to_string());
+        let got = layer(&name, p, training, &generator).draw(&shape).err().map(|error| error.to_string());
         assert_eq!(got, error, "{name}({p}) of {shape:?}");
         assert_eq!(position(&generator), after, "{name}({p}) of {shape:?}");
     }
@@ -161,12 +129,12 @@ struct BitsCase {
 }
 
 #[test]
-fn masks_are_pytorch_s_for_any_seed_and_rate() {
+fn masks_match_pytorch_for_any_seed_and_rate() {
     for BitsCase { p, seed, counts, bits, position: after } in lines("torch.jsonl", "bits") {
         let generator = Generator::torch(seed);
         let dropout = Dropout::with_generator(p, &generator).unwrap();
         for (count, expected) in counts.into_iter().zip(bits) {
-            let draw = dropout.draw(count).unwrap();
+            let draw = dropout.draw(&[count]).unwrap().unwrap();
             assert_eq!(draw.mask().bits(0..count as u64), bytes(&expected), "p = {p}, seed {seed}, {count} elements");
             assert_eq!(draw.mask().count(), Some(count as u64));
         }
@@ -201,7 +169,7 @@ fn states_are_taken_over_from_pytorch_and_handed_back() {
 }
 
 #[test]
-fn a_new_generator_has_pytorch_s_state() {
+fn a_new_generator_has_the_state_of_a_new_pytorch() {
     let StateCase { seed, before, .. } = lines("torch.jsonl", "state").swap_remove(0);
     assert_eq!(Generator::torch(seed).torch_rng_state().unwrap(), bytes(&before));
     assert_eq!(Generator::philox(seed).torch_rng_state(), None);
@@ -236,17 +204,17 @@ fn what_is_no_state_is_refused_and_changes_nothing() {
 
 #[test]
 fn a_draw_ends_where_its_mask_does() {
-    let draw = Dropout::with_generator(0.5, &Generator::torch(1)).unwrap().draw(10).unwrap();
+    let draw = Dropout::with_generator(0.5, &Generator::torch(1)).unwrap().draw(&[10]).unwrap().unwrap();
     let mut data = [1f32; 11];
     let error = draw.forward_inplace(&mut data).unwrap_err();
-    assert_eq!(error.to_string(), "the mask has been drawn for 10 elements, but got 11");
+    assert_eq!(error.to_string(), "the draw has 10 elements left, but got 11");
     assert_eq!(data, [1.0; 11]);
     draw.forward_inplace(&mut data[..10]).unwrap();
     let mut part = [1f32; 4];
-    draw.at(6).forward_inplace(&mut part).unwrap();
+    draw.forward_inplace_at(6, &mut part).unwrap();
     assert_eq!(part, data[6..10]);
-    assert!(draw.at(7).backward_inplace(&mut part).is_err());
-    assert!(draw.at(11).forward(&[], &mut [0f32; 0]).is_ok());
+    assert!(draw.forward_inplace_at(7, &mut part).is_err());
+    assert!(draw.forward_inplace_at(11, &mut [0f32; 0]).is_ok());
 
     let channels = Dropout1d::with_generator(0.5, &Generator::torch(1)).unwrap().draw(&[2, 3, 4]).unwrap().unwrap();
     assert!(channels.forward_inplace(&mut [1f32; 24]).is_ok());
@@ -256,10 +224,10 @@ fn a_draw_ends_where_its_mask_does() {
     assert_eq!(serde_json::from_str::<Draw>(&json).unwrap(), draw);
 }
 
-/// A bit an element, shared by the draw's clones, is all that a backward pass needs.
+/// One bit per element, shared by the draw's clones, is all that a backward pass needs.
 #[test]
 fn keeps_one_bit_an_element() {
-    let draw = Dropout::with_generator(0.5, &Generator::torch(1)).unwrap().draw(1000).unwrap();
+    let draw = Dropout::with_generator(0.5, &Generator::torch(1)).unwrap().draw(&[1000]).unwrap().unwrap();
     let mut packed = vec![0; 125];
     draw.mask().fill_bits(0, &mut packed);
     assert_eq!(draw.mask().bits(0..1000), packed);

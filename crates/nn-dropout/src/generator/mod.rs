@@ -1,17 +1,16 @@
 //! Where masks come from: seeds, layer numbers and steps.
 
-mod jax;
 mod torch;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use crate::mask::Kind;
-use crate::{Mask, Probability};
-pub use jax::JaxKey;
-use torch::TorchState;
-pub use torch::TorchStateError;
+use self::torch::TorchState;
+pub use self::torch::TorchStateError;
+use crate::draw::Mask;
+use crate::spec::probability::Probability;
+use crate::spec::threefry::JaxKey;
 
 /// The source of all masks of a model: it has a seed, gives every layer its number and every training-mode
 /// call of a layer its mask.
@@ -34,11 +33,11 @@ pub use torch::TorchStateError;
 /// # Ok::<(), nn_dropout::ProbabilityError>(())
 /// ```
 ///
-/// # Whose masks
+/// # Families
 ///
-/// | | masks | which one a call gets |
+/// | generator | masks | which one a call gets |
 /// |---|---|---|
-/// | [`philox`](Self::philox) | [our own](Mask::new) | by layer and step: each layer counts its calls, so layers may run in any order, or at the same time |
+/// | [`philox`](Self::philox) | [our own](Mask::philox) | by layer and step: each layer counts its calls, so layers may run in any order, or at the same time |
 /// | [`torch`](Self::torch) | PyTorch's on the CPU | by the order of the calls, as in PyTorch |
 /// | [`jax`](Self::jax) | [JAX's](Mask::jax) | by the order of the calls |
 ///
@@ -51,19 +50,19 @@ pub struct Generator {
     state: Arc<Mutex<GeneratorState>>,
 }
 
-/// What a [`Generator`] is at one moment: whose masks it draws, which comes next, and how many layers it has numbered.
+/// The state of a [`Generator`]: its family, its next mask, and the number of its next layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GeneratorState {
     next_layer: u32,
-    source: Source,
+    stream: Stream,
 }
 
-/// What the next mask is drawn from.
+/// The family of a generator, and where it is in its masks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
-enum Source {
+enum Stream {
     Philox {
         seed: u64,
         /// The next step of each layer that has drawn, by its number.
@@ -76,7 +75,7 @@ enum Source {
     },
 }
 
-impl Source {
+impl Stream {
     fn philox(seed: u64) -> Self {
         Self::Philox { seed, steps: BTreeMap::new() }
     }
@@ -87,33 +86,32 @@ impl Source {
 }
 
 impl GeneratorState {
-    /// Of a generator of [our own masks](Generator::philox) that numbers the next layer `next_layer`, and of the layers in
-    /// `next_steps`, `(layer, step)` each, goes on with call number `step`; all other layers start with 0.
+    /// The state of a generator of [our own masks](Generator::philox): the number of the next layer, and the next step of each
+    /// layer, as `(layer, step)`. Layers that are not listed start with step 0.
     ///
     /// ```
     /// use nn_dropout::{Generator, GeneratorState, Mask, Probability};
     ///
-    /// let generator = Generator::philox(0);
-    /// generator.set_state(GeneratorState::philox(42, 8, [(7, 1000)]));
+    /// let generator = Generator::from_state(GeneratorState::philox(42, 8, [(7, 1000)]));
     /// let p = Probability::new(0.5)?;
-    /// assert_eq!(generator.next_mask(7, p, 10), Mask::new(42, 7, 1000, p));
+    /// assert_eq!(generator.next_mask(7, p, 10), Mask::philox(42, 7, 1000, p));
     /// assert_eq!(generator.next_layer(), 8);
     /// # Ok::<(), nn_dropout::ProbabilityError>(())
     /// ```
     pub fn philox(seed: u64, next_layer: u32, next_steps: impl IntoIterator<Item = (u32, u32)>) -> Self {
-        Self { next_layer, source: Source::Philox { seed, steps: next_steps.into_iter().collect() } }
+        Self { next_layer, stream: Stream::Philox { seed, steps: next_steps.into_iter().collect() } }
     }
 
-    /// Of a generator of [JAX's masks](Generator::jax) with this key that has drawn so many.
+    /// The state of a generator of [JAX's masks](Generator::jax) after `draws` masks.
     pub fn jax(key: JaxKey, draws: u32) -> Self {
-        Self { next_layer: 0, source: Source::Jax { key, draws } }
+        Self { next_layer: 0, stream: Stream::Jax { key, draws } }
     }
 }
 
 impl Generator {
-    /// A new generator of our own masks: see [`Mask::new`].
+    /// A new generator of our own masks: see [`Mask::philox`].
     pub fn philox(seed: u64) -> Self {
-        Self::new(Source::philox(seed))
+        Self::new(Stream::philox(seed))
     }
 
     /// A new generator of PyTorch's masks: layers draw what those of `torch.nn` draw on the CPU after
@@ -142,19 +140,24 @@ impl Generator {
     /// # Ok::<(), nn_dropout::ProbabilityError>(())
     /// ```
     pub fn torch(seed: u64) -> Self {
-        Self::new(Source::Torch(TorchState::new(seed)))
+        Self::new(Stream::Torch(TorchState::new(seed)))
     }
 
-    /// A new generator of JAX's masks. The first is drawn with the key `jax.random.key(seed)` itself, as if one call
-    /// were all that the key is for; number n, counted from 0, with `jax.random.fold_in(key, n)`.
+    /// A new generator of JAX's masks. The first is drawn with the key `jax.random.key(seed)` itself; number n, counted from 0,
+    /// with `jax.random.fold_in(key, n)`.
     ///
     /// Where a model derives its keys otherwise, hand each call its own: see [`set_jax_key`](Self::set_jax_key).
     pub fn jax(seed: u64) -> Self {
-        Self::new(Source::jax(JaxKey::new(seed)))
+        Self::new(Stream::jax(JaxKey::new(seed)))
     }
 
-    fn new(source: Source) -> Self {
-        Self { state: Arc::new(Mutex::new(GeneratorState { next_layer: 0, source })) }
+    fn new(stream: Stream) -> Self {
+        Self::from_state(GeneratorState { next_layer: 0, stream })
+    }
+
+    /// A new generator that continues from a saved state.
+    pub fn from_state(state: GeneratorState) -> Self {
+        Self { state: Arc::new(Mutex::new(state)) }
     }
 
     /// Starts again with `seed`, as a new generator of the same kind would: layers made from now on are numbered from 0,
@@ -165,19 +168,19 @@ impl Generator {
     pub fn manual_seed(&self, seed: u64) {
         let mut state = self.lock();
         state.next_layer = 0;
-        state.source = match state.source {
-            Source::Philox { .. } => Source::philox(seed),
-            Source::Torch(_) => Source::Torch(TorchState::new(seed)),
-            Source::Jax { .. } => Source::jax(JaxKey::new(seed)),
+        state.stream = match state.stream {
+            Stream::Philox { .. } => Stream::philox(seed),
+            Stream::Torch(_) => Stream::Torch(TorchState::new(seed)),
+            Stream::Jax { .. } => Stream::jax(JaxKey::new(seed)),
         };
     }
 
     /// The seed this generator was last given. For a generator of JAX's masks: the words of its key as one number.
     pub fn initial_seed(&self) -> u64 {
-        match &self.lock().source {
-            Source::Philox { seed, .. } => *seed,
-            Source::Torch(state) => state.seed(),
-            Source::Jax { key, .. } => u64::from(key.data()[0]) << 32 | u64::from(key.data()[1]),
+        match &self.lock().stream {
+            Stream::Philox { seed, .. } => *seed,
+            Stream::Torch(state) => state.seed(),
+            Stream::Jax { key, .. } => u64::from(key.data()[0]) << 32 | u64::from(key.data()[1]),
         }
     }
 
@@ -189,20 +192,21 @@ impl Generator {
         layer
     }
 
-    /// The mask of the next training-mode call of layer number `layer`, dropping each of `count` elements with
-    /// probability `p`.
+    /// The mask of the next training-mode call of layer number `layer`: at least `count` bits, each 0 with probability `p`.
     ///
     /// Steps are counted in 32 bits: our own masks of a layer, and all of JAX's, repeat after 2^32 calls.
     pub fn next_mask(&self, layer: u32, p: Probability, count: u64) -> Mask {
-        match &mut self.lock().source {
-            Source::Philox { seed, steps } => {
-                let next_step = steps.entry(layer).or_default();
-                let step = *next_step;
-                *next_step = step.wrapping_add(1);
-                Mask::new(*seed, layer, step, p)
+        match &mut self.lock().stream {
+            Stream::Philox { seed, steps } => {
+                // Nearly always the layer has drawn before, and `get_mut` is faster than `entry`.
+                let step = match steps.get_mut(&layer) {
+                    Some(next) => std::mem::replace(next, next.wrapping_add(1)),
+                    None => steps.insert(layer, 1).unwrap_or_default(),
+                };
+                Mask::philox(*seed, layer, step, p)
             }
-            Source::Torch(state) => Mask(Kind::Stored(state.next_mask(p, count))),
-            Source::Jax { key, draws } => {
+            Stream::Torch(state) => state.next_mask(p, count),
+            Stream::Jax { key, draws } => {
                 let key = if *draws == 0 { *key } else { key.fold_in(*draws) };
                 *draws = draws.wrapping_add(1);
                 Mask::jax(key, p)
@@ -215,21 +219,21 @@ impl Generator {
         self.lock().clone()
     }
 
-    /// Goes on from a saved state.
+    /// Continues from a saved state.
     pub fn set_state(&self, state: GeneratorState) {
         *self.lock() = state;
     }
 
-    /// The state in the form of `torch.get_rng_state()`, which `torch.set_rng_state()` takes: 5,056 bytes. `None` from a
-    /// generator of other masks than PyTorch's.
+    /// The state in the form of `torch.get_rng_state()`, which `torch.set_rng_state()` takes: 5,056 bytes. `None` if the masks
+    /// are not PyTorch's.
     pub fn torch_rng_state(&self) -> Option<Vec<u8>> {
-        match &self.lock().source {
-            Source::Torch(state) => Some(state.to_bytes()),
+        match &self.lock().stream {
+            Stream::Torch(state) => Some(state.to_bytes()),
             _ => None,
         }
     }
 
-    /// Goes on where PyTorch was when `torch.get_rng_state()` returned `bytes`. From now on this generator draws PyTorch's
+    /// Continues where PyTorch was when `torch.get_rng_state()` returned `bytes`. From now on this generator draws PyTorch's
     /// masks, whatever it drew before.
     ///
     /// ```
@@ -246,15 +250,15 @@ impl Generator {
     ///
     /// # Errors
     ///
-    /// If PyTorch cannot have returned these bytes; the generator goes on as if nothing had happened.
+    /// If PyTorch cannot have returned these bytes; the generator is then left as it was.
     pub fn set_torch_rng_state(&self, bytes: &[u8]) -> Result<(), TorchStateError> {
         let state = TorchState::from_bytes(bytes)?;
-        self.lock().source = Source::Torch(state);
+        self.lock().stream = Stream::Torch(state);
         Ok(())
     }
 
     /// Draws the next mask with `key`, as Equinox's `Dropout(...)(x, key=key)` does, and those after it as
-    /// [`jax`](Self::jax) tells. From now on this generator draws JAX's masks, whatever it drew before.
+    /// [`jax`](Self::jax) says. From now on this generator draws JAX's masks, whatever it drew before.
     ///
     /// ```
     /// use nn_dropout::{Dropout, Generator, JaxKey};
@@ -269,7 +273,7 @@ impl Generator {
     /// # Ok::<(), nn_dropout::ProbabilityError>(())
     /// ```
     pub fn set_jax_key(&self, key: JaxKey) {
-        self.lock().source = Source::jax(key);
+        self.lock().stream = Stream::jax(key);
     }
 
     /// The state is whole between any two statements, so a panic elsewhere does not spoil it.

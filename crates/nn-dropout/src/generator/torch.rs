@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::mask::StoredMask;
-use crate::random::mt19937::{Mt19937, WORDS};
-use crate::{Probability, kernel};
+use crate::draw::Mask;
+use crate::kernel;
+use crate::spec::mt19937::{Mt19937, WORDS};
+use crate::spec::probability::Probability;
 
 /// The state of PyTorch's generator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,13 +15,12 @@ use crate::{Probability, kernel};
 pub struct TorchState {
     seed: u64,
     sequence: Box<Mt19937>,
-    /// Normally distributed numbers that PyTorch has drawn in advance: no matter for masks, and handed back as they came.
+    /// Normally distributed numbers that PyTorch has drawn in advance: unused by masks; kept so that the state round-trips.
     normals: [u8; NORMALS],
 }
 
-/// The state in bytes, as PyTorch's C++ structs lie in memory: the seed (u64), how many words of the sequence are left, and
-/// one more (i32), whether it is seeded (i32), which is next (u64), the words of the sequence (u64 each), and last the normally
-/// distributed numbers.
+/// The state in bytes, as PyTorch's C++ structs lie in memory: the seed (u64), the number of words left plus one (i32), whether it
+/// is seeded (i32), the position of the next word (u64), the words (u64 each), and last the normally distributed numbers.
 const BYTES: usize = HEAD + 8 * WORDS + NORMALS;
 const HEAD: usize = 24;
 const NORMALS: usize = 40;
@@ -35,20 +35,20 @@ impl TorchState {
         self.seed
     }
 
-    /// The mask of `noise.bernoulli_(1 - p)`, with which PyTorch's layers draw; and as there nothing is drawn where p is 0 or 1.
+    /// The mask of `noise.bernoulli_(1 - p)`, with which PyTorch's layers draw. Nothing is drawn where p is 0 or 1, as there.
     ///
     /// An element takes two words; the lower 53 bits of the two are a number in [0, 1), and have to be below 1 - p.
-    pub fn next_mask(&mut self, p: Probability, count: u64) -> StoredMask {
+    pub fn next_mask(&mut self, p: Probability, count: u64) -> Mask {
         let (all, none) = (p.get() == 0.0, p.get() == 1.0);
         let mut bits = vec![if all { 0xFF } else { 0 }; count.div_ceil(8) as usize];
         if !all && !none {
             let threshold = ((1.0 - p.get()) * 2f64.powi(53)).ceil() as u64;
             kernel::fill_bits_in_sequence(&mut self.sequence, threshold, count as usize, &mut bits);
         }
-        StoredMask::new(bits, count, p)
+        Mask::from_bits(bits, count, p)
     }
 
-    /// The position in PyTorch's terms: how many words are left, and one more; and which is next.
+    /// The position in PyTorch's terms: the number of words left plus one, and the position of the next word.
     fn position(&self) -> (u32, u64) {
         match self.sequence.next {
             0 => (1, 0),

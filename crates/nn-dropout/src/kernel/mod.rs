@@ -1,7 +1,8 @@
-//! The two hot loops, as fast as the CPU allows: draw keep bits, and apply them to elements.
+//! The two hot loops, as fast as the CPU allows: draw bits, and apply them to elements.
 //!
-//! One generic algorithm (`generic`), and a short file for each instruction set; plain loops for other people's bits
-//! (`vertical`). All of them give the bits and values of the scalar specifications in `mask/` and `random/`.
+//! From the bottom up: what the loops need of an instruction set (`isa`); bits by the three generators (`philox`, `threefry`,
+//! `mt19937`), and in the order of the elements (`bits`); the loop over elements (`apply`), on several threads (`threads`).
+//! All of it gives the bits and values of the specification, whichever instructions the CPU has.
 
 #![allow(unsafe_code, reason = "instruction sets, memory not yet written and the threads' shares of a slice need it")]
 #![allow(
@@ -11,62 +12,52 @@
 #![allow(clippy::wildcard_imports, reason = "of intrinsics, whose names say where they are from")]
 #![allow(clippy::needless_range_loop, clippy::similar_names, reason = "registers are numbered, and go by twos")]
 
-mod effect;
-mod generic;
+mod affine;
+mod apply;
+mod bits;
+mod element;
+mod isa;
+mod mt19937;
 mod operands;
-mod portable;
-mod rounds;
-mod source;
+mod philox;
+mod table;
 #[cfg(test)]
 mod tests;
 mod threads;
-mod vertical;
-
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
-#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-mod neon;
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-mod simd128;
+mod threefry;
 
 use std::env;
 use std::sync::LazyLock;
 
-use half::{bf16, f16};
+pub use self::affine::Affine;
+use self::bits::{Bits, CHUNK, Drawers, Mapped, Source};
+pub use self::element::Element;
+use self::isa::Vector;
+pub(crate) use self::operands::Operands;
+use self::philox::Rounds;
+use self::table::Loops;
+use crate::spec::index::Index;
+use crate::spec::mask::Family;
+use crate::spec::mt19937::Mt19937;
+use crate::spec::threefry::JaxMask;
 
-use crate::Element;
-use crate::mask::{JaxMask, Mask};
-use crate::random::mt19937::Mt19937;
-pub(crate) use effect::Effect;
-use generic::{Bits, CHUNK, Lanes};
-pub(crate) use operands::Operands;
-use rounds::Rounds;
-use source::{Drawers, Source};
+/// How many bits the plain loops of `threefry` and `mt19937` draw at once.
+const LANES: usize = 64;
 
 /// The loops for one instruction set.
-pub struct Kernel {
+struct Kernel {
     name: &'static str,
     drawers: Drawers,
     sequence_bits: unsafe fn(&mut Mt19937, threshold: u64, count: usize, &mut [u8]),
-    pub(crate) f32: Apply<f32>,
-    pub(crate) f64: Apply<f64>,
-    pub(crate) f16: Apply<f16>,
-    pub(crate) bf16: Apply<bf16>,
+    loops: Loops,
 }
 
-/// See [`generic::apply`].
-#[derive(Clone, Copy)]
-pub struct Apply<T>(unsafe fn(&mut Source, Effect<T>, start: u64, Operands<T>, stream: bool));
-
-/// A draw as the kernels see it.
+/// The noise of a draw: its mask, which of the mask's bits an element gets, and what they do.
 #[derive(Clone, Copy)]
 pub(crate) struct Noise<'a, T> {
-    pub mask: &'a Mask,
-    /// How many neighbouring elements share a bit.
-    pub share: u64,
-    pub effect: Effect<T>,
+    pub mask: &'a Family,
+    pub index: &'a Index,
+    pub affine: Affine<T>,
 }
 
 /// The kernel of an instruction set: the generic loops, compiled with its features.
@@ -75,42 +66,50 @@ macro_rules! kernel {
         kernel!($name, $isa, $groups groups, f16 through $isa $(, $feature)?)
     };
     ($name:literal, $isa:ty, $groups:literal groups, f16 through $f16:ty $(, $feature:literal)?) => {{
+        /// # Safety
+        ///
+        /// The CPU has the features, here and below.
         $(#[target_feature(enable = $feature)])?
         unsafe fn philox_bits(rounds: &Rounds, first: u32, count: usize, bits: &mut [u8]) {
-            // SAFETY: the caller's.
-            unsafe { generic::draw_bits::<$isa, $groups>(rounds, first, count, bits) }
+            // SAFETY: the CPU has the features, and this function enables them.
+            unsafe { philox::draw_bits::<$isa, $groups>(rounds, first, count, bits) }
         }
 
         $(#[target_feature(enable = $feature)])?
         fn jax_bits(mask: &JaxMask, first: u64, count: usize, bits: &mut [u8]) {
-            vertical::jax_bits(mask, first, count, bits);
+            threefry::jax_bits(mask, first, count, bits);
         }
 
         $(#[target_feature(enable = $feature)])?
         fn sequence_bits(sequence: &mut Mt19937, threshold: u64, count: usize, bits: &mut [u8]) {
-            vertical::sequence_bits(sequence, threshold, count, bits);
+            mt19937::sequence_bits(sequence, threshold, count, bits);
         }
 
+        /// # Safety
+        ///
+        /// The CPU has the features.
         $(#[target_feature(enable = $feature)])?
-        unsafe fn apply<I: Lanes<T>, T: Element>(
-            source: &mut Source,
-            effect: Effect<T>,
-            start: u64,
+        unsafe fn apply<I: Vector<T>, T: Element>(
+            mapped: &mut Mapped,
+            affine: Affine<T>,
+            first: u64,
             operands: Operands<T>,
             stream: bool,
         ) {
-            // SAFETY: the caller's.
-            unsafe { generic::apply::<$isa, $groups, I, T>(source, effect, start, operands, stream) }
+            // SAFETY: the CPU has the features, and this function enables them.
+            unsafe { apply::apply::<$isa, $groups, I, T>(mapped, affine, first, operands, stream) }
         }
 
         Kernel {
             name: $name,
             drawers: Drawers { philox: philox_bits, jax: jax_bits },
             sequence_bits,
-            f32: Apply(apply::<$isa, f32>),
-            f64: Apply(apply::<$isa, f64>),
-            f16: Apply(apply::<$f16, f16>),
-            bf16: Apply(apply::<$isa, bf16>),
+            loops: Loops {
+                f32: apply::<$isa, f32>,
+                f64: apply::<$isa, f64>,
+                f16: apply::<$f16, half::f16>,
+                bf16: apply::<$isa, half::bf16>,
+            },
         }
     }};
 }
@@ -118,22 +117,23 @@ macro_rules! kernel {
 /// Those that this CPU can run, the fastest first.
 static KERNELS: LazyLock<Vec<Kernel>> = LazyLock::new(|| {
     let mut kernels = Vec::new();
-    #[cfg(target_arch = "x86_64")]
+    // Miri has no vector instructions.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
-            kernels.push(kernel!("avx512", avx512::Avx512, 4 groups, "avx512f,avx512bw"));
+            kernels.push(kernel!("avx512", isa::avx512::Avx512, 4 groups, "avx512f,avx512bw"));
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c") {
-            kernels.push(kernel!("avx2", avx2::Avx2, 2 groups, "avx2,f16c"));
+            kernels.push(kernel!("avx2", isa::avx2::Avx2, 2 groups, "avx2,f16c"));
         }
     }
-    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    #[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
     if std::arch::is_aarch64_feature_detected!("neon") {
-        kernels.push(kernel!("neon", neon::Neon, 2 groups, "neon"));
+        kernels.push(kernel!("neon", isa::neon::Neon, 2 groups, "neon"));
     }
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    kernels.push(kernel!("simd128", simd128::Simd128, 2 groups, f16 through portable::Portable, "simd128"));
-    kernels.push(kernel!("portable", portable::Portable, 1 groups));
+    kernels.push(kernel!("simd128", isa::simd128::Simd128, 2 groups, f16 through isa::portable::Portable, "simd128"));
+    kernels.push(kernel!("portable", isa::portable::Portable, 1 groups));
     kernels
 });
 
@@ -158,32 +158,33 @@ static KERNEL: LazyLock<&'static Kernel> = LazyLock::new(|| {
 ///
 /// # Panics
 ///
-/// If `NN_DROPOUT_KERNEL` names none that the CPU has. So does whatever applies or draws a mask.
+/// If `NN_DROPOUT_KERNEL` names an instruction set that the CPU does not have. So does everything that applies or draws a
+/// mask.
 pub fn kernel_name() -> &'static str {
     KERNEL.name
 }
 
-/// Fills `bits` with the keep bits of `8 * bits.len()` elements from `start` on. Indices wrap around at 2^64.
-pub(crate) fn fill_bits(mask: &Mask, start: u64, bits: &mut [u8]) {
+/// Fills `bits` with the mask's `8 * bits.len()` bits from number `start` on. Numbers wrap around at 2^64.
+pub(crate) fn fill_bits(mask: &Family, start: u64, bits: &mut [u8]) {
     KERNEL.fill_bits(mask, start, bits);
 }
 
-/// Fills `bits` with the keep bits of the next `count` elements in a sequence: see [`vertical::sequence_bits`].
+/// Fills `bits` with the next `count` bits of a sequence: see [`mt19937::sequence_bits`].
 pub(crate) fn fill_bits_in_sequence(sequence: &mut Mt19937, threshold: u64, count: usize, bits: &mut [u8]) {
     KERNEL.fill_bits_in_sequence(sequence, threshold, count, bits);
 }
 
-/// Applies `noise`, from its element `start` on.
-pub(crate) fn apply<T: Element>(noise: &Noise<T>, start: u64, operands: Operands<T>) {
-    let stream = operands.count() * size_of::<T>() >= STREAM;
-    threads::apply(*KERNEL, noise, start, operands, stream);
+/// Applies `noise` to `operands`, which are its elements from number `first` on.
+pub(crate) fn apply<T: Element>(noise: &Noise<T>, first: u64, operands: Operands<T>) {
+    let (kernel, stream) = (*KERNEL, operands.count() * size_of::<T>() >= STREAM);
+    threads::share_out(operands, first, &|operands, first| kernel.apply(noise, first, operands, stream));
 }
 
 /// The noisy `x`, in memory of its own.
-pub(crate) fn apply_to_vec<T: Element>(noise: &Noise<T>, start: u64, x: &[T]) -> Vec<T> {
+pub(crate) fn apply_to_vec<T: Element>(noise: &Noise<T>, x: &[T]) -> Vec<T> {
     let mut y = Vec::with_capacity(x.len());
-    apply(noise, start, Operands::uninit(x, &mut y.spare_capacity_mut()[..x.len()]));
-    // SAFETY: the kernel has written to all elements of the operands.
+    apply(noise, 0, Operands::uninit(x, &mut y.spare_capacity_mut()[..x.len()]));
+    // SAFETY: the kernel has written all elements of the operands.
     unsafe { y.set_len(x.len()) };
     y
 }
@@ -192,9 +193,10 @@ pub(crate) fn apply_to_vec<T: Element>(noise: &Noise<T>, start: u64, x: &[T]) ->
 const STREAM: usize = 8 << 20;
 
 impl Kernel {
-    fn source<'a>(&self, mask: &'a Mask, share: u64) -> Source<'a> {
-        // SAFETY: the CPU has the instructions of every kernel listed.
-        unsafe { Source::new(self.drawers, mask, share) }
+    #[inline(always)]
+    fn source<'a>(&self, mask: &'a Family) -> Source<'a> {
+        // SAFETY: the CPU was asked before a kernel was listed.
+        unsafe { Source::new(self.drawers, mask) }
     }
 
     fn fill_bits_in_sequence(&self, sequence: &mut Mt19937, threshold: u64, count: usize, bits: &mut [u8]) {
@@ -202,8 +204,8 @@ impl Kernel {
         unsafe { (self.sequence_bits)(sequence, threshold, count, bits) }
     }
 
-    fn fill_bits(&self, mask: &Mask, start: u64, bits: &mut [u8]) {
-        let mut source = self.source(mask, 1);
+    fn fill_bits(&self, mask: &Family, start: u64, bits: &mut [u8]) {
+        let mut source = self.source(mask);
         let mut drawn: Bits = [0; _];
         let mut start = start;
         for bits in bits.chunks_mut(CHUNK / 8) {
@@ -213,9 +215,10 @@ impl Kernel {
         }
     }
 
-    fn apply<T: Element>(&self, noise: &Noise<T>, start: u64, operands: Operands<T>, stream: bool) {
-        let mut source = self.source(noise.mask, noise.share);
-        // SAFETY: the CPU has the instructions of every kernel listed.
-        unsafe { (T::kernel(self).0)(&mut source, noise.effect, start, operands, stream) }
+    #[inline]
+    fn apply<T: Element>(&self, noise: &Noise<T>, first: u64, operands: Operands<T>, stream: bool) {
+        let mut mapped = Mapped::new(self.source(noise.mask), noise.index);
+        // SAFETY: as above.
+        unsafe { T::apply(&self.loops)(&mut mapped, noise.affine, first, operands, stream) }
     }
 }

@@ -6,8 +6,8 @@ use std::mem::MaybeUninit;
 /// The slices of `y = residual + (x + bias) * noise`, where `y` may be one of the others, and there may be no residual and
 /// no bias.
 ///
-/// All are as long as `count` says, but for the bias: its elements are those of a row, and every row gets the same.
-pub(crate) struct Operands<'a, T> {
+/// All have `count` elements, except the bias: it has those of a row, and every row gets the same.
+pub struct Operands<'a, T> {
     count: usize,
     y: *mut T,
     /// `y` itself, or disjoint from it.
@@ -26,7 +26,8 @@ struct Bias<T> {
     column: usize,
 }
 
-// SAFETY: it stands for the slices that it was made from, one of them exclusive.
+// SAFETY: it stands for the slices that it was made from: `&[T]`, which may be sent if `T: Sync`, and one `&mut [T]`, which may
+// be sent if `T: Send`.
 unsafe impl<T: Send + Sync> Send for Operands<'_, T> {}
 
 impl<'a, T: Copy> Operands<'a, T> {
@@ -45,13 +46,13 @@ impl<'a, T: Copy> Operands<'a, T> {
         Self { x: x.as_ptr(), ..Self::inplace(y) }
     }
 
-    /// `y = x * noise`, to memory that holds nothing yet, and does after the kernel has run.
+    /// `y = x * noise`, for memory that is not initialised. The kernel writes all of it.
     pub fn uninit(x: &'a [T], y: &'a mut [MaybeUninit<T>]) -> Self {
         assert_eq!(x.len(), y.len());
         Self { x: x.as_ptr(), ..Self::of(y.as_mut_ptr().cast(), y.len()) }
     }
 
-    /// Reads and writes `y` through one pointer: of two, the one made last would make the other invalid.
+    /// Reads and writes `y` through one pointer: a second one would invalidate the first.
     fn of(y: *mut T, count: usize) -> Self {
         Self { count, y, x: y, residual: None, bias: None, memory: PhantomData }
     }
@@ -70,13 +71,17 @@ impl<'a, T: Copy> Operands<'a, T> {
     }
 
     /// `y = residual + (x + bias) * noise`
+    ///
+    /// # Panics
+    ///
+    /// If the elements are not whole rows.
     #[must_use]
     pub fn with_bias(self, bias: &'a [T]) -> Self {
         assert!(self.count.is_multiple_of(bias.len()));
         Self { bias: Some(Bias { row: bias.as_ptr(), columns: bias.len(), column: 0 }), ..self }
     }
 
-    /// How many elements are written.
+    /// The number of elements that are written.
     pub fn count(&self) -> usize {
         self.count
     }
@@ -98,13 +103,13 @@ impl<'a, T: Copy> Operands<'a, T> {
         (Self { count: middle, ..self }, right)
     }
 
-    /// How many elements lie before the end of the bias's row.
-    pub(super) fn row(&self) -> usize {
+    /// The number of elements before the end of the bias's row.
+    pub fn row(&self) -> usize {
         self.bias.map_or(self.count, |bias| self.count.min(bias.columns - bias.column))
     }
 
-    /// All of it as if it were a unit; it has to lie within a row of the bias.
-    pub(super) fn unit(&self) -> Unit<T> {
+    /// The pointers to its first elements. They are good for [`row`](Self::row) elements.
+    pub fn unit(&self) -> Unit<T> {
         let bias = self.bias.map(|bias| bias.row.wrapping_add(bias.column));
         Unit { x: self.x, bias, residual: self.residual, y: self.y }
     }
@@ -112,7 +117,7 @@ impl<'a, T: Copy> Operands<'a, T> {
 
 /// Where elements that are applied together start.
 #[derive(Clone, Copy)]
-pub(super) struct Unit<T> {
+pub struct Unit<T> {
     pub x: *const T,
     pub bias: Option<*const T>,
     pub residual: Option<*const T>,
@@ -124,10 +129,10 @@ impl<T> Unit<T> {
     ///
     /// # Safety
     ///
-    /// There are so many.
+    /// `i` is at most the number of elements.
     #[inline(always)]
     pub unsafe fn at(self, i: usize) -> Self {
-        // SAFETY: the caller's.
+        // SAFETY: the pointers stay within their slices, or at the end.
         unsafe {
             Self {
                 x: self.x.add(i),

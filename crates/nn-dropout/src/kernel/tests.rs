@@ -2,36 +2,47 @@
 
 use std::fmt::Debug;
 
-use super::*;
-use crate::mask::{Kind, PhiloxMask, StoredMask};
-use crate::{JaxKey, Probability};
+use half::{bf16, f16};
+use proptest::prelude::*;
 
-fn mask(p: f64) -> Mask {
-    Mask::new(0x0123_4567_89AB_CDEF, 3, 9, Probability::new(p).unwrap())
+use super::*;
+use crate::spec::philox::PhiloxMask;
+use crate::spec::probability::Probability;
+use crate::spec::stored::StoredMask;
+use crate::spec::threefry::JaxKey;
+
+fn philox(p: f64) -> PhiloxMask {
+    PhiloxMask { seed: 0x0123_4567_89AB_CDEF, layer: 3, step: 9, p: Probability::new(p).unwrap() }
 }
 
-fn philox(mask: &Mask) -> PhiloxMask {
-    match mask.0 {
-        Kind::Philox(mask) => mask,
-        _ => panic!("another mask"),
-    }
+fn mask(p: f64) -> Family {
+    Family::Philox(philox(p))
+}
+
+fn jax(p: f64) -> Family {
+    Family::Jax(JaxMask { key: JaxKey::from_data([3, u32::MAX]), p: Probability::new(p).unwrap() })
+}
+
+fn stored(count: usize) -> Family {
+    let bits = (0..count.div_ceil(8)).map(|i| (i * i % 251) as u8).collect();
+    Family::Stored(StoredMask::new(bits, count as u64, Probability::new(0.3).unwrap()))
 }
 
 /// The keep bits from `start` on, one element at a time.
-fn kept(mask: &Mask, start: u64, count: usize) -> Vec<bool> {
+fn kept(mask: &Family, start: u64, count: usize) -> Vec<bool> {
     (0..count as u64).map(|i| mask.keeps(start.wrapping_add(i))).collect()
 }
 
-fn check_bits(kernel: &Kernel, mask: &Mask, start: u64, expected: &[bool]) {
+fn check_bits(kernel: &Kernel, mask: &Family, start: u64, expected: &[bool]) {
     let mut bits = vec![0xAA; expected.len() / 8];
     kernel.fill_bits(mask, start, &mut bits);
     for (i, &expected) in expected[..8 * bits.len()].iter().enumerate() {
-        assert_eq!(bits[i / 8] >> (i % 8) & 1 == 1, expected, "{}: {mask}, {i} from {start}", kernel.name);
+        assert_eq!(bits[i / 8] >> (i % 8) & 1 == 1, expected, "{}: {mask:?}, {i} from {start}", kernel.name);
     }
 }
 
 #[test]
-fn bits_are_the_specification_s_at_every_start_and_length() {
+fn bits_match_the_specification_at_every_start_and_length() {
     for kernel in KERNELS.iter() {
         for p in [0.3, 0.5] {
             let expected = kept(&mask(p), 0, 4000);
@@ -45,7 +56,7 @@ fn bits_are_the_specification_s_at_every_start_and_length() {
 }
 
 #[test]
-fn bits_are_the_specification_s_at_the_limits() {
+fn bits_match_the_specification_at_the_limits() {
     // Where the upper half of the block's number changes, and where indices wrap around.
     for start in [(1 << 35) - 5000, (1 << 35) - 77, 1 << 35, (5 << 35) - 3, 0_u64.wrapping_sub(5000), u64::MAX - 99] {
         let expected = kept(&mask(0.3), start, 10_000);
@@ -61,13 +72,13 @@ fn bits_are_the_specification_s_at_the_limits() {
     }
 }
 
-/// Of a million elements, sixteen or so are decided by their tie words; here they are made to lie at every place of a chunk.
+/// Tie words decide about sixteen or so of a million elements. Here they are made to lie at every place of a chunk.
 #[test]
 fn ties_are_decided_as_specified() {
     for p in [0.1, 1.0 / 3.0, 0.5 + 2f64.powi(-17)] {
         let mask = mask(p);
-        let (high, _) = philox(&mask).threshold();
-        let ties: Vec<u64> = (0..1 << 20).filter(|&i| u32::from(philox(&mask).sixteen(i)) == high).collect();
+        let (high, _) = philox(p).threshold();
+        let ties: Vec<u64> = (0..1 << 20).filter(|&i| u32::from(philox(p).sixteen(i)) == high).collect();
         assert!(ties.len() > 4, "{ties:?}");
         for &tie in &ties {
             for before in (0..70).chain([255, 256, 257, 511, 700]) {
@@ -81,9 +92,11 @@ fn ties_are_decided_as_specified() {
     }
 }
 
-/// Kept elements times `kept`, the others times 0.
-fn scale<T>(mask: &Mask, kept: T) -> Noise<'_, T> {
-    Noise { mask, share: 1, effect: Effect::Scale(kept) }
+static ENDLESS: LazyLock<Index> = LazyLock::new(Index::endless);
+
+/// Kept elements times `kept`, the others times 0. Each has its own bit.
+fn scale<T>(mask: &Family, kept: T) -> Noise<'_, T> {
+    Noise { mask, index: &ENDLESS, affine: Affine::Scale(kept) }
 }
 
 /// All that can be done with a draw, by `y = residual + (x + bias) * noise` in `T`, one element at a time.
@@ -142,7 +155,10 @@ impl<T: Element + PartialEq> Reference<T> {
             let biased = |i: usize| residual[i] + (x[i] + self.bias[i % columns]) * noise[i];
             let mut y = memory(x);
             apply(Operands::new(x, &mut y[slice.clone()]).with_residual(residual).with_bias(&self.bias));
-            compare("bias", &y, &biased);
+            compare("bias and residual", &y, &biased);
+            let mut y = memory(x);
+            apply(Operands::new(x, &mut y[slice.clone()]).with_bias(&self.bias));
+            compare("bias", &y, &|i| (x[i] + self.bias[i % columns]) * noise[i]);
             let mut y = memory(residual);
             apply(Operands::new(x, &mut y[slice]).accumulate().with_bias(&self.bias));
             compare("bias, accumulated", &y, &biased);
@@ -180,22 +196,22 @@ fn check_type<T: Element + PartialEq>(kept_scale: T) {
 }
 
 #[test]
-fn values_are_the_specification_s_for_f32() {
+fn values_match_the_specification_for_f32() {
     check_type(1.25f32);
 }
 
 #[test]
-fn values_are_the_specification_s_for_f64() {
+fn values_match_the_specification_for_f64() {
     check_type(1.0 / 0.7f64);
 }
 
 #[test]
-fn values_are_the_specification_s_for_f16() {
+fn values_match_the_specification_for_f16() {
     check_type(f16::from_f32(1.0 / 0.7));
 }
 
 #[test]
-fn values_are_the_specification_s_for_bf16() {
+fn values_match_the_specification_for_bf16() {
     check_type(bf16::from_f32(1.0 / 0.7));
 }
 
@@ -215,7 +231,7 @@ fn sequences_are_read_as_word_by_word() {
             let threshold = ((1.0 - p) * 2f64.powi(53)).ceil() as u64;
             let (mut fast, mut plain) = (Mt19937::new(42), Mt19937::new(42));
             for count in (0..140_usize).chain([311, 312, 313, 623, 624, 625, 1535, 1536, 1537, 5000]) {
-                // Whoever hands a state over may have read an odd number of words.
+                // A state that is handed over may have read an odd number of words.
                 if count % 3 == 0 {
                     assert_eq!(fast.next_word(), plain.next_word());
                 }
@@ -232,13 +248,7 @@ fn sequences_are_read_as_word_by_word() {
 }
 
 #[test]
-fn jax_s_and_stored_bits_are_the_specification_s() {
-    let p = Probability::new(0.3).unwrap();
-    let stored = |count: usize| {
-        let bits = (0..count.div_ceil(8)).map(|i| (i * i % 251) as u8).collect();
-        Mask(Kind::Stored(StoredMask::new(bits, count as u64, p)))
-    };
-    let jax = |p| Mask::jax(JaxKey::from_data([3, u32::MAX]), Probability::new(p).unwrap());
+fn jax_and_stored_bits_match_the_specification() {
     for mask in [jax(0.3), jax(0.0), jax(1e-10), jax(1.0), stored(4000), stored(1001), stored(0)] {
         let expected = kept(&mask, 0, 5000);
         for kernel in KERNELS.iter() {
@@ -257,44 +267,86 @@ fn jax_s_and_stored_bits_are_the_specification_s() {
     }
 }
 
-/// All sources of bits, shared by some elements or not, with all that can happen to an element.
-fn check_effects<T: Element + PartialEq>() {
+/// Applies `affine` one element at a time.
+fn one_by_one<T: Element>(affine: Affine<T>, kept: bool, x: T) -> T {
+    match (affine, kept) {
+        (Affine::Scale(scale), true) => x * scale,
+        (Affine::Scale(_), false) => x * T::default(),
+        (Affine::ScaleAndShift(scale, [shift, _]), true) => x * scale + shift,
+        (Affine::ScaleAndShift(_, [_, shift]), false) => x * T::default() + shift,
+        (Affine::Divide(divisor), true) => x / divisor,
+        (Affine::Divide(_), false) => T::default(),
+    }
+}
+
+/// All families and numbers, for elements from `first` on, against the specification.
+fn check_index<T: Element + PartialEq>(index: &Index, parts: &[(usize, usize)]) {
     let number = |i: usize| T::narrow((i * 7 % 509) as f64 / 37.0 - 6.5);
-    let (x, residual): (Vec<T>, Vec<T>) = (0..3000).map(|i| (number(i), number(i + 5))).unzip();
-    let p = Probability::new(0.3).unwrap();
-    let stored = StoredMask::new((0..1000).map(|i| (i * i % 251) as u8).collect(), 8000, p);
+    let longest = parts.iter().map(|(_, count)| *count).max().unwrap_or_default();
+    let (x, residual): (Vec<T>, Vec<T>) = (0..longest).map(|i| (number(i), number(i + 5))).unzip();
     let [scale, shift, other] = [1.0 / 0.7, 0.3, -0.8].map(T::narrow);
-    let effects = [Effect::Scale(scale), Effect::ScaleAndShift(scale, [shift, other]), Effect::Divide(T::narrow(0.7))];
-    for mask in [mask(0.3), Mask::jax(JaxKey::new(7), p), Mask(Kind::Stored(stored))] {
-        let bits = kept(&mask, 0, 6000);
-        for (effect, share) in
-            effects.iter().flat_map(|&e| [1, 2, 3, 7, 56, 57, 100, 1024, 4999].map(|share| (e, share)))
-        {
-            for (start, count) in [(0, 0), (0, 1), (1, 31), (5, 64), (13, 1023), (1020, 1024), (8, 1025), (2999, 3000)]
-            {
-                let noisy = |i: usize| match (effect, bits[(start + i) / share]) {
-                    (Effect::Scale(scale), true) => x[i] * scale,
-                    (Effect::Scale(_), false) => x[i] * T::default(),
-                    (Effect::ScaleAndShift(scale, [kept, _]), true) => x[i] * scale + kept,
-                    (Effect::ScaleAndShift(_, [_, dropped]), false) => x[i] * T::default() + dropped,
-                    (Effect::Divide(divisor), true) => x[i] / divisor,
-                    (Effect::Divide(_), false) => T::default(),
-                };
-                let noise = &Noise { mask: &mask, share: share as u64, effect };
+    let affines = [Affine::Scale(scale), Affine::ScaleAndShift(scale, [shift, other]), Affine::Divide(T::narrow(0.7))];
+    for mask in [mask(0.3), jax(0.3), stored(8000)] {
+        for &(first, count) in parts {
+            let kept: Vec<bool> = (first..first + count).map(|i| mask.keeps(index.bit(i as u64))).collect();
+            for affine in affines {
+                let noise = &Noise { mask: &mask, index, affine };
                 for kernel in KERNELS.iter() {
                     for stream in [false, true] {
                         let mut y = vec![T::default(); count];
-                        kernel.apply(noise, start as u64, Operands::new(&x[..count], &mut y), stream);
-                        let same = (0..count).all(|i| y[i] == noisy(i));
-                        assert!(same, "{}: {count} from {start}, {share} to a bit of {mask}", kernel.name);
+                        kernel.apply(noise, first as u64, Operands::new(&x[..count], &mut y), stream);
+                        let same = (0..count).all(|i| y[i] == one_by_one(affine, kept[i], x[i]));
+                        assert!(same, "{}: {count} from {first}, {index:?}, {mask:?}, {affine:?}", kernel.name);
                         let mut y = residual[..count].to_vec();
-                        kernel.apply(noise, start as u64, Operands::new(&x[..count], &mut y).accumulate(), stream);
-                        let same = (0..count).all(|i| y[i] == residual[i] + noisy(i));
-                        assert!(same, "{}: residual, {count} from {start}, {share} to a bit", kernel.name);
+                        let operands = Operands::new(&x[..count], &mut y).accumulate();
+                        kernel.apply(noise, first as u64, operands, stream);
+                        let same = (0..count).all(|i| y[i] == residual[i] + one_by_one(affine, kept[i], x[i]));
+                        assert!(same, "{}: residual, {count} from {first}, {index:?}", kernel.name);
                     }
                 }
             }
         }
+    }
+}
+
+/// Bits shared by neighbours, of any number.
+fn check_effects<T: Element + PartialEq>() {
+    let parts = [(0, 0), (0, 1), (1, 31), (5, 64), (13, 1023), (1020, 1024), (8, 1025), (2999, 3000)];
+    for share in [1, 2, 3, 7, 31, 32, 33, 56, 57, 64, 65, 100, 1024, 4999] {
+        check_index::<T>(&Index::new(0, [(6000, 1), (share, 0)]), &parts);
+    }
+}
+
+/// Rows that repeat, columns of a larger tensor, several shared axes, orders of memory, backwards, and around 2^64.
+#[test]
+fn elements_get_the_bits_of_the_index() {
+    let parts = [(0, 1), (1, 31), (0, 900), (13, 887), (250, 600)];
+    for size in [1_u64, 2, 3, 5, 8, 31, 32, 33, 63, 64, 65, 100] {
+        for outer in [(300, 0), (300, size), (300, 777), (300, size.wrapping_neg())] {
+            for inner in [(size, 1), (size, 0), (size, 2), (size, 300), (size, u64::MAX)] {
+                check_index::<f32>(&Index::new(1000, [(3, 4096), outer, inner]), &parts);
+            }
+        }
+    }
+    let long = [(0, 1), (1500, 3000), (1023, 4097), (7, 9000)];
+    for axes in [[(4, 5000), (2500, 1)], [(4, 0), (2500, 1)], [(4, 2500), (2500, 0)], [(100, 3), (100, 1)]] {
+        for start in [0, 3, (1 << 35) - 700, u64::MAX - 600] {
+            check_index::<f32>(&Index::new(start, axes), &long);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn elements_get_the_bits_of_any_index(
+        start in prop_oneof![0..5000_u64, Just((1 << 35) - 50), any::<u64>()],
+        axes in prop::collection::vec((1..70_u64, prop_oneof![Just(0), Just(1), 0..300_u64, any::<u64>()]), 0..5),
+        cut in any::<(prop::sample::Index, prop::sample::Index)>(),
+    ) {
+        let index = Index::new(start, axes);
+        let count = index.count().min(20_000) as usize;
+        let first = cut.0.index(count);
+        check_index::<f32>(&index, &[(first, cut.1.index(count - first + 1).min(3000))]);
     }
 }
 
@@ -327,7 +379,7 @@ fn check_roundings<T: Element + PartialEq + Debug>(
                     assert!(same, "{}: {:?} + {:?} * {noise:?} = {y:?}", kernel.name, residual[i], all[i]);
                 }
                 let (all_kept, mut y) = (mask(0.0), all.clone());
-                let divide = Noise { effect: Effect::Divide(kept), ..scale(&all_kept, kept) };
+                let divide = Noise { affine: Affine::Divide(kept), ..scale(&all_kept, kept) };
                 kernel.apply(&divide, 0, Operands::inplace(&mut y), false);
                 for (&x, &y) in all.iter().zip(&y) {
                     let same = to_bits(y) == to_bits(x / kept) || is_nan(y) && is_nan(x / kept);
@@ -370,7 +422,8 @@ fn results_do_not_depend_on_the_threads() {
         for stream in [false, true] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut y = vec![0.0; count];
-            pool.install(|| threads::apply(*KERNEL, noise, 5, Operands::new(&x, &mut y), stream));
+            let operands = Operands::new(&x, &mut y);
+            pool.install(|| threads::share_out(operands, 5, &|part, first| KERNEL.apply(noise, first, part, stream)));
             assert!(y == expected, "{threads} threads, streaming {stream}");
         }
     }

@@ -1,36 +1,37 @@
 //! A call's elements shared out among rayon's threads, where that is faster.
 
-use super::{Kernel, Noise, Operands};
-use crate::Element;
+use super::operands::Operands;
 
-/// Applies `noise` on as many threads as there are for it. What comes out does not depend on how many.
-#[cfg(feature = "rayon")]
-pub(super) fn apply<T: Element>(kernel: &Kernel, noise: &Noise<T>, start: u64, operands: Operands<T>, stream: bool) {
+/// Calls `apply` for parts of `operands` that together are all of them, on any number of threads. It gets a part and the number
+/// of the part's first element.
+#[inline]
+pub fn share_out<T: Copy + Send + Sync>(operands: Operands<T>, first: u64, apply: &(impl Fn(Operands<T>, u64) + Sync)) {
     // Asking for the number of threads starts them.
-    if operands.count() < 2 * MIN_SHARE || rayon::current_num_threads() == 1 {
-        return kernel.apply(noise, start, operands, stream);
+    #[cfg(feature = "rayon")]
+    if operands.count() >= 2 * MIN_SHARE && rayon::current_num_threads() > 1 {
+        // A few shares a thread, so that none waits long for one that was held up.
+        let share = MIN_SHARE.max(operands.count() / (4 * rayon::current_num_threads()));
+        return halve(operands, first, share, apply);
     }
-    // A few shares a thread, so that none waits long for one that was held up.
-    let share = MIN_SHARE.max(operands.count() / (4 * rayon::current_num_threads()));
-    share_out(operands, start, share, &|operands, start| kernel.apply(noise, start, operands, stream));
+    apply(operands, first);
 }
 
+/// A thread's smallest share, in elements. Fewer are done before another thread has woken up.
 #[cfg(feature = "rayon")]
-fn share_out<T: Element>(operands: Operands<T>, start: u64, share: usize, apply: &(impl Fn(Operands<T>, u64) + Sync)) {
+const MIN_SHARE: usize = 1 << 16;
+
+#[cfg(feature = "rayon")]
+fn halve<T: Copy + Send + Sync>(
+    operands: Operands<T>,
+    first: u64,
+    share: usize,
+    apply: &(impl Fn(Operands<T>, u64) + Sync),
+) {
     if operands.count() < 2 * share {
-        return apply(operands, start);
+        return apply(operands, first);
     }
     let middle = operands.count() / 2;
     let (left, right) = operands.split_at(middle);
-    let right_start = start.wrapping_add(middle as u64);
-    rayon::join(|| share_out(left, start, share, apply), || share_out(right, right_start, share, apply));
+    let right_first = first.wrapping_add(middle as u64);
+    rayon::join(|| halve(left, first, share, apply), || halve(right, right_first, share, apply));
 }
-
-#[cfg(not(feature = "rayon"))]
-pub(super) fn apply<T: Element>(kernel: &Kernel, noise: &Noise<T>, start: u64, operands: Operands<T>, stream: bool) {
-    kernel.apply(noise, start, operands, stream);
-}
-
-/// A thread's smallest share, in elements: fewer are done before another thread has woken up.
-#[cfg(feature = "rayon")]
-const MIN_SHARE: usize = 1 << 16;

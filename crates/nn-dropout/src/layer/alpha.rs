@@ -2,17 +2,13 @@
 //!
 //! Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
 
-use std::fmt;
+use super::front::front;
 
-use super::feature::images;
-use super::{Channels, Settings, ShapeError, elementwise, featurewise, layer};
-use crate::{Draw, Generator, Input, Probability, ProbabilityError, default_generator};
-
-layer! {
-    /// Sets every element with probability p to what SELU tends to for large negative inputs, then scales and shifts all of
-    /// them: for self-normalising networks, whose activations keep mean 0 and variance 1 so.
+front! {
+    /// Sets every element with probability p to the limit of SELU for large negative inputs, then scales and shifts all of them,
+    /// so that the activations of a self-normalising network keep mean 0 and variance 1.
     ///
-    /// Like [`Dropout`](crate::Dropout) in all else. The interface is that of `torch.nn.AlphaDropout`.
+    /// Everything else is as for [`Dropout`](crate::Dropout). The interface is that of `torch.nn.AlphaDropout`.
     ///
     /// ```
     /// use nn_dropout::{AlphaDropout, Generator};
@@ -22,16 +18,14 @@ layer! {
     /// assert_eq!(dropout.forward([1f32; 4]), [-0.779_193_94, -0.779_193_94, 1.665_598_9, -0.779_193_94]);
     /// # Ok::<(), nn_dropout::ProbabilityError>(())
     /// ```
-    AlphaDropout
+    AlphaDropout, elements
 }
-elementwise!(AlphaDropout, Draw::alpha);
 
-layer! {
+front! {
     /// Does to whole channels what [`AlphaDropout`] does to elements: to each channel of each sample with probability p,
     /// where the first two dimensions of the tensor are samples and channels.
     ///
-    /// Fewer than two dimensions are an error where there is something to draw. Like [`Dropout`](crate::Dropout) in all
-    /// else; the interface is that of `torch.nn.FeatureAlphaDropout`.
-    FeatureAlphaDropout
+    /// Fewer than two dimensions are an error where there is something to draw. Everything else is as for
+    /// [`Dropout`](crate::Dropout); the interface is that of `torch.nn.FeatureAlphaDropout`.
+    FeatureAlphaDropout, channels
 }
-featurewise!(FeatureAlphaDropout, images, Draw::alpha);

@@ -1,15 +1,12 @@
 //! Element-wise dropout.
 
-use std::fmt;
+use super::front::front;
 
-use super::{Settings, elementwise, layer};
-use crate::{Draw, Generator, Input, Probability, ProbabilityError, default_generator};
-
-layer! {
+front! {
     /// Zeroes every element with probability p, independently of all others, and multiplies the rest by `1 / (1 - p)`.
     ///
     /// That is what it does in training mode, in which a new layer is. In eval mode, and at p = 0, the input comes back
-    /// as it is: the same buffer, and nothing is drawn.
+    /// unchanged: the same buffer, and nothing is drawn.
     ///
     /// Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural networks
     /// from overfitting", JMLR 2014. The interface is that of `torch.nn.Dropout`.
@@ -17,17 +14,14 @@ layer! {
     /// ```
     /// use nn_dropout::Dropout;
     ///
-    /// let mut dropout = Dropout::new(0.25)?.with_inplace(true);
-    /// assert_eq!(dropout.to_string(), "Dropout(p=0.25, inplace=True)");
-    ///
+    /// let mut dropout = Dropout::new(0.25)?;
     /// let mut activations = vec![0.5f32; 1000];
-    /// dropout.forward(&mut activations[..]);
+    /// dropout.forward(&mut activations);
     /// let dropped = activations.iter().filter(|&&x| x == 0.0).count();
     /// assert!((150..350).contains(&dropped));
     ///
-    /// assert!(!dropout.eval().is_training());
+    /// assert_eq!(dropout.eval().forward([1.0, 2.0]), [1.0, 2.0]);
     /// # Ok::<(), nn_dropout::ProbabilityError>(())
     /// ```
-    Dropout
+    Dropout, elements
 }
-elementwise!(Dropout, Draw::dropout);

@@ -1,0 +1,52 @@
+//! Slices that a draw cannot be applied to.
+
+use std::error::Error;
+use std::fmt;
+
+/// Slices whose lengths do not fit together, or do not fit the draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LengthMismatch {
+    /// Two that should have the same length.
+    Different {
+        /// What they are called.
+        names: [&'static str; 2],
+        /// Their lengths.
+        lengths: [usize; 2],
+    },
+    /// More elements than the draw has.
+    Elements {
+        /// The number of elements that the draw has from the first of these on.
+        left: u64,
+        /// The number of these.
+        elements: usize,
+    },
+    /// A tensor that should be a whole number of rows.
+    Rows {
+        /// The number of its elements, or of those before it.
+        elements: u64,
+        /// The number of elements in a row: the length of the bias.
+        columns: usize,
+    },
+}
+
+impl fmt::Display for LengthMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Different { names: [one, other], lengths: [m, n] } => {
+                write!(f, "{one} and {other} have to be of the same length, but got {m} and {n} elements")
+            }
+            Self::Elements { left, elements } => {
+                write!(f, "the draw has {left} elements left, but got {elements}")
+            }
+            Self::Rows { elements, columns } => {
+                write!(
+                    f,
+                    "a tensor has to be whole rows of {columns} elements, the length of its bias, but got {elements}"
+                )
+            }
+        }
+    }
+}
+
+impl Error for LengthMismatch {}

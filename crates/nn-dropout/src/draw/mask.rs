@@ -1,0 +1,137 @@
+//! The mask: which elements are kept, as a value.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::kernel;
+use crate::spec::mask::Family;
+use crate::spec::philox::PhiloxMask;
+use crate::spec::probability::Probability;
+use crate::spec::stored::{StoredMask, clear_after};
+use crate::spec::threefry::{JaxKey, JaxMask};
+
+/// Which elements of a tensor one call of one layer keeps, as a value of a few dozen bytes.
+///
+/// A mask is an endless row of bits, 1 where an element is kept. An [`Index`](crate::Index) says which bit an element gets.
+///
+/// [Our own masks](Self::philox) and [JAX's](Self::jax) are pure functions of a bit's number, so every element can be asked
+/// about alone, on any thread, shard or device. PyTorch draws one element after the other, so a mask of [its
+/// generator](crate::Generator::torch) [holds its bits](Self::from_bits), which its clones share, and has an end.
+///
+/// ```
+/// use nn_dropout::{Mask, Probability};
+///
+/// let mask = Mask::philox(42, 0, 0, Probability::new(0.5)?);
+/// let whole = mask.bits(0..1024);
+/// assert_eq!(mask.bits(512..1024), whole[64..]);
+/// assert_eq!(mask.keeps(517), whole[64] >> 5 & 1 == 1);
+/// # Ok::<(), nn_dropout::ProbabilityError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Mask(pub(crate) Family);
+
+impl Mask {
+    /// The mask of the `step`-th training-mode call of layer number `layer`, dropping with probability `p`.
+    ///
+    /// It is drawn from Philox4x32-10, laid out as cuRAND lays it out, so that other tools can draw it too:
+    ///
+    /// ```text
+    /// block(b)   = Philox4x32-10(counter = [b low, b high, step, layer], key = seed)      four 32-bit words
+    ///            = curand4() of curand_init(seed, subsequence = layer << 32 | step, offset = 4 b)
+    /// sixteen(i) = 16-bit lane i mod 8 of block(i / 8); lane j is word j / 2, its low half when j is even
+    /// tie(i)     = word i mod 4 of block(2^61 + i / 4)
+    /// T          = (1 - p) * 2^48, rounded half to even
+    /// kept(i)    = sixteen(i) < T >> 32   or   (sixteen(i) = T >> 32  and  tie(i) < T mod 2^32)
+    /// ```
+    ///
+    /// Every index is independent of every other, and the probability is exact to 2^-48. This definition is
+    /// a promise: it never changes. Another mask would have another name.
+    ///
+    /// A [`Generator`](crate::Generator) keeps count of layers and steps for you.
+    pub const fn philox(seed: u64, layer: u32, step: u32, p: Probability) -> Self {
+        Self(Family::Philox(PhiloxMask { seed, layer, step, p }))
+    }
+
+    /// JAX's mask: `jax.random.bernoulli(key, 1 - p, shape)`, for any shape.
+    ///
+    /// It is JAX's with its defaults: Threefry-2x32, `jax_threefry_partitionable` on, `jax_enable_x64` off:
+    ///
+    /// ```text
+    /// [a, b]  = Threefry-2x32-20(counter = [i high, i low], key)
+    /// kept(i) = ((a ^ b) >> 9) * 2^-23 < 1 - p, rounded to f32
+    /// ```
+    ///
+    /// ```
+    /// use nn_dropout::{JaxKey, Mask, Probability};
+    ///
+    /// // jax.random.bernoulli(jax.random.key(0), 0.5, (8,))
+    /// let mask = Mask::jax(JaxKey::new(0), Probability::new(0.5)?);
+    /// let kept: Vec<bool> = (0..8).map(|i| mask.keeps(i)).collect();
+    /// assert_eq!(kept, [false, false, true, true, false, true, true, false]);
+    /// # Ok::<(), nn_dropout::ProbabilityError>(())
+    /// ```
+    pub const fn jax(key: JaxKey, p: Probability) -> Self {
+        Self(Family::Jax(JaxMask { key, p }))
+    }
+
+    /// A mask of `count` bits, given packed as [`bits`](Self::bits) gives them, that drops with probability `p`. Bits from
+    /// `count` on are ignored; missing ones are 0.
+    ///
+    /// ```
+    /// use nn_dropout::{Mask, Probability};
+    ///
+    /// let mask = Mask::from_bits(vec![0b101], 3, Probability::new(0.5)?);
+    /// assert_eq!([0, 1, 2, 3].map(|i| mask.keeps(i)), [true, false, true, false]);
+    /// # Ok::<(), nn_dropout::ProbabilityError>(())
+    /// ```
+    pub fn from_bits(bits: Vec<u8>, count: u64, p: Probability) -> Self {
+        Self(Family::Stored(StoredMask::new(bits, count, p)))
+    }
+
+    /// The probability that an element is dropped.
+    pub const fn p(&self) -> Probability {
+        self.0.p()
+    }
+
+    /// The number of bits of a mask that [holds them](Self::from_bits). `None` if unbounded.
+    pub const fn count(&self) -> Option<u64> {
+        match &self.0 {
+            Family::Stored(mask) => Some(mask.count()),
+            _ => None,
+        }
+    }
+
+    /// Bit number `index`: whether the element that gets it is kept. Past the end of a mask that has one, it is 0.
+    pub fn keeps(&self, index: u64) -> bool {
+        self.0.keeps(index)
+    }
+
+    /// The bits with numbers in `range`, packed eight to a byte, the first in the lowest bit. The last byte is filled up
+    /// with 0.
+    pub fn bits(&self, range: Range<u64>) -> Vec<u8> {
+        let count = range.end.saturating_sub(range.start);
+        let mut bits = vec![0; count.div_ceil(8) as usize];
+        self.fill_bits(range.start, &mut bits);
+        clear_after(count, &mut bits);
+        bits
+    }
+
+    /// Fills `bits` with the `8 * bits.len()` bits from number `start` on, packed as in [`bits`](Self::bits). Numbers wrap
+    /// around at 2^64.
+    pub fn fill_bits(&self, start: u64, bits: &mut [u8]) {
+        kernel::fill_bits(&self.0, start, bits);
+    }
+}
+
+impl fmt::Display for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Family::Philox(PhiloxMask { seed, layer, step, p }) => {
+                write!(f, "Mask(seed={seed}, layer={layer}, step={step}, p={p})")
+            }
+            Family::Jax(JaxMask { key, p }) => write!(f, "Mask(key={key}, p={p})"),
+            Family::Stored(mask) => write!(f, "Mask(count={}, p={})", mask.count(), mask.p()),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! A layer of any kind: its rate, its mode, and where its masks come from. All it does is to draw.
+
+use std::fmt;
+
+use super::kind::{Kind, ShapeError, Unit};
+use crate::draw::Draw;
+use crate::generator::{Generator, default_generator};
+use crate::input::Input;
+use crate::spec::index::Index;
+use crate::spec::probability::{Probability, ProbabilityError};
+
+/// A layer of any [`Kind`]. [`Dropout`](crate::Dropout), [`Dropout2d`](crate::Dropout2d) and the others are one each.
+///
+/// A new layer is in training mode. A clone has the same number and the same generator: the two share one count of steps.
+///
+/// ```
+/// use nn_dropout::{Kind, Layer};
+///
+/// let mut layer = Layer::new("Dropout2d".parse()?, 0.5)?;
+/// let draw = layer.draw(&[2, 3, 4, 4])?.expect("in training mode");
+/// assert_eq!(draw.index().axes().len(), 2); // one bit for each channel, shared by its 16 elements
+///
+/// assert!(layer.eval().draw(&[2, 3, 4, 4])?.is_none());
+/// assert_eq!(layer.to_string(), "Dropout2d(p=0.5)");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Layer {
+    kind: Kind,
+    p: Probability,
+    mode: Mode,
+    channels: Channels,
+    generator: Generator,
+    number: u32,
+}
+
+/// What a layer does when it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum Mode {
+    /// Every call draws a new mask.
+    Train,
+    /// The layer is the identity.
+    Eval,
+    /// Every call draws a new mask that all samples of the batch, the first axis, share. So each call is one sub-network, and
+    /// what it makes of a sample does not depend on the size or the order of the batch. A tensor of one dimension is one
+    /// sample.
+    ///
+    /// Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016.
+    MonteCarlo,
+}
+
+/// Which axis of a tensor the channels are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Channels {
+    First,
+    Last,
+}
+
+impl Layer {
+    /// A layer that drops with probability `p`, drawing from the process's [default generator](default_generator).
+    ///
+    /// # Errors
+    ///
+    /// If `p` is below 0, above 1 or NaN.
+    pub fn new(kind: Kind, p: f64) -> Result<Self, ProbabilityError> {
+        Self::with_generator(kind, p, &default_generator())
+    }
+
+    /// The same, drawing from `generator`, which gives it its number.
+    ///
+    /// # Errors
+    ///
+    /// If `p` is below 0, above 1 or NaN.
+    pub fn with_generator(kind: Kind, p: f64, generator: &Generator) -> Result<Self, ProbabilityError> {
+        let p = Probability::new(p)?;
+        let (generator, number) = (generator.clone(), generator.next_layer());
+        Ok(Self { kind, p, mode: Mode::Train, channels: Channels::First, generator, number })
+    }
+
+    /// Takes the last axis of a tensor for its channels: (sample, height, width, channel), as in JAX and Keras. It makes no
+    /// difference to layers that drop elements. A channel gets the same bit, wherever its axis is.
+    #[must_use]
+    pub fn with_channels_last(mut self) -> Self {
+        self.channels = Channels::Last;
+        self
+    }
+
+    /// What kind of layer it is.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The probability that an element, or a channel, is dropped.
+    pub const fn p(&self) -> Probability {
+        self.p
+    }
+
+    /// Where its masks come from.
+    pub const fn generator(&self) -> &Generator {
+        &self.generator
+    }
+
+    /// Its number, which the generator gave it.
+    pub const fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// What it does when it is called.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Switches to another mode.
+    pub const fn set_mode(&mut self, mode: Mode) -> &mut Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Switches to [training mode](Mode::Train).
+    pub const fn train(&mut self) -> &mut Self {
+        self.set_mode(Mode::Train)
+    }
+
+    /// Switches to [eval mode](Mode::Eval).
+    pub const fn eval(&mut self) -> &mut Self {
+        self.set_mode(Mode::Eval)
+    }
+
+    /// Switches to [Monte Carlo mode](Mode::MonteCarlo).
+    pub const fn monte_carlo(&mut self) -> &mut Self {
+        self.set_mode(Mode::MonteCarlo)
+    }
+
+    /// Whether it is in training mode.
+    pub const fn is_training(&self) -> bool {
+        matches!(self.mode, Mode::Train)
+    }
+
+    /// Applies the layer. What `input` may be, and what comes back for it, is listed at [`Input`].
+    ///
+    /// # Errors
+    ///
+    /// If the layer does not take tensors of this shape.
+    pub fn forward<I: Input>(&self, input: I) -> Result<I::Output, ShapeError> {
+        Ok(match self.draw_for(&input)? {
+            Some(draw) => input.apply(&draw),
+            None => input.identity(),
+        })
+    }
+
+    /// The noise of the next call, for a tensor of this shape: to apply elsewhere, or again in backward. `None` where the layer
+    /// is the identity: in eval mode, at p = 0, and where there is no channel to drop.
+    ///
+    /// ```
+    /// use nn_dropout::Dropout;
+    ///
+    /// let dropout = Dropout::new(0.5)?;
+    /// let draw = dropout.draw(&[4])?.expect("in training mode");
+    /// let (mut y, mut dx) = ([0f32; 4], [0f32; 4]);
+    /// draw.forward(&[1.0, 2.0, 3.0, 4.0], &mut y)?;
+    /// draw.backward(&[1.0, 1.0, 1.0, 1.0], &mut dx)?;
+    /// # for i in 0..4 { assert_eq!(dx[i] != 0.0, draw.keeps(i as u64)); }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the layer does not take tensors of this shape. Those that drop elements take all.
+    #[inline]
+    pub fn draw(&self, shape: &[usize]) -> Result<Option<Draw>, ShapeError> {
+        self.draw_in_order(shape, || None)
+    }
+
+    /// The noise of the next call on `input`, which is the [`draw`](Self::draw) for its shape, but for PyTorch's element-wise
+    /// masks: these follow the order of the elements in memory.
+    ///
+    /// # Errors
+    ///
+    /// If the layer does not take tensors of this shape.
+    pub fn draw_for<I: Input>(&self, input: &I) -> Result<Option<Draw>, ShapeError> {
+        input.with_shape(|shape| self.draw_in_order(shape, || input.memory_order()))
+    }
+
+    #[inline]
+    fn draw_in_order(
+        &self,
+        shape: &[usize],
+        memory_order: impl FnOnce() -> Option<Vec<usize>>,
+    ) -> Result<Option<Draw>, ShapeError> {
+        let unit = self.kind.unit(shape.len())?;
+        let identity = self.mode == Mode::Eval || self.p.get() == 0.0;
+        if identity || unit != Unit::Element && shape.contains(&0) {
+            return Ok(None);
+        }
+        let mask = |bits: usize| self.generator.next_mask(self.number, self.p, bits as u64);
+        if unit == Unit::Element && self.mode == Mode::Train {
+            let mask = mask(shape.iter().product());
+            // PyTorch's masks, which hold their bits, follow the order in memory.
+            let index = match memory_order().filter(|_| mask.count().is_some()) {
+                None => Index::of(shape),
+                Some(order) => in_memory_order(shape, &order),
+            };
+            return Ok(Some(Draw::new(mask, index, self.kind.effect())));
+        }
+        let own = self.own_axes(unit, shape.len())?;
+        let bits = shape.iter().enumerate().filter(|(axis, _)| own(*axis)).map(|(_, &size)| size).product();
+        Ok(Some(Draw::new(mask(bits), Index::where_own(shape, &own), self.kind.effect())))
+    }
+
+    /// Whether elements that differ in their coordinates on an axis have bits of their own.
+    fn own_axes(&self, unit: Unit, dimensions: usize) -> Result<impl Fn(usize) -> bool, ShapeError> {
+        let (batched, channel) = match (unit, self.channels) {
+            (Unit::Element, _) => (dimensions > 1, None),
+            (Unit::BatchedChannel, Channels::First) => (true, Some(1)),
+            (Unit::Channel, Channels::First) => (false, Some(0)),
+            (Unit::BatchedChannel | Unit::Channel, Channels::Last) => {
+                (unit == Unit::BatchedChannel, Some(dimensions.wrapping_sub(1)))
+            }
+        };
+        let missing = channel.is_some_and(|channel| channel >= dimensions || batched && dimensions < 2);
+        // Where everything is dropped, the whole tensor counts as one channel.
+        if missing && self.p.get() < 1.0 {
+            return Err(ShapeError::Features);
+        }
+        let share_batch = self.mode == Mode::MonteCarlo;
+        Ok(move |axis| match axis {
+            _ if missing => false,
+            0 if batched => !share_batch,
+            _ => channel.is_none_or(|channel| channel == axis),
+        })
+    }
+}
+
+/// Every element has its own bit, numbered in the order of memory.
+fn in_memory_order(shape: &[usize], order: &[usize]) -> Index {
+    let mut strides = vec![0; shape.len()];
+    let mut bits = 1_u64;
+    for &axis in order.iter().rev() {
+        strides[axis] = bits;
+        bits = bits.wrapping_mul(shape[axis] as u64);
+    }
+    Index::new(0, shape.iter().map(|&size| size as u64).zip(strides))
+}
+
+impl fmt::Display for Layer {
+    /// As PyTorch prints it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}(p={})", self.kind, self.p)
+    }
+}
