@@ -12,8 +12,8 @@ use rayon::current_num_threads;
 use rayon::prelude::*;
 
 use super::{MULTIPLY, Number};
+use crate::case::{Case, Op};
 use crate::measure::Contender;
-use crate::{Case, Op};
 
 /// `y = x * c`, plus the residual if there is one. All slices are of the same length.
 ///

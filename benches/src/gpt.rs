@@ -1,31 +1,27 @@
 //! What dropout adds to a training step of a GPT: forward, backward and AdamW, of nanoGPT's configuration for a CPU.
 
-mod burns;
-mod ours;
-
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, anyhow};
-use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use comfy_table::{CellAlignment, Table, presets};
+use nn_dropout_models::Noise;
+use nn_dropout_models::gpt::{Gpt, GptConfig, Parts};
 use serde::Serialize;
 
 use crate::measure::{Contender, Effort, Measured, measure};
-use crate::peers::Memory;
+use crate::memory::Memory;
 use crate::peers::python::Python;
 
-/// The rate that is compared with none.
+/// The rate that is compared with 0.
 const P: f64 = 0.2;
 
 const BATCH: usize = 12;
-const BLOCK: usize = 64;
-const VOCABULARY: usize = 65;
-const LAYERS: usize = 4;
-const HEADS: usize = 4;
-const CHANNELS: usize = 128;
+const SIZES: GptConfig = GptConfig { vocab_size: 65, block_size: 64, n_layer: 4, n_head: 4, n_embd: 128, bias: false };
+/// The tokens in a batch.
+const TOKENS: usize = BATCH * SIZES.block_size;
 
 /// A line of the JSON file.
 #[derive(Serialize)]
@@ -37,51 +33,22 @@ pub struct Record {
     ms: f64,
 }
 
-/// Training steps of a model, `$module`'s, each on the same batch.
-macro_rules! step {
-    ($module:ident, $who:literal, $p:expr) => {{
-        use $module::model::{Gpt, GptConfig, Parts};
-
-        let config = GptConfig {
-            vocab_size: VOCABULARY,
-            block_size: BLOCK,
-            n_layer: LAYERS,
-            n_head: HEADS,
-            n_embd: CHANNELS,
-            bias: false,
-        };
-        let device = Device::flex().autodiff();
-        let mut number = 0_u32;
-        let model = Gpt::new(
-            &config,
-            &mut Parts {
-                // Any numbers will do.
-                normal: &mut || {
-                    number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    number as f32 / u32::MAX as f32 * 3.4 - 1.7
-                },
-                dropout: &|| $module::dropout($p),
-                device: &device,
-            },
-        );
-        contender($who, model, |model, tokens| model.forward(tokens), &device)
-    }};
-}
-
-/// Measures everyone without dropout and with it, in turns.
+/// Measures every contender without dropout and with it, in turns.
 pub fn compare(threads: usize, pythons: &mut [Python], effort: Effort) -> Result<Vec<Record>> {
     let pytorch = pythons.iter_mut().find(|python| python.who() == "pytorch").map(Mutex::new);
+    let ours = |p| move || nn_dropout_burn::DropoutConfig::new(p).init();
+    let burns = |p| move || burn::nn::DropoutConfig::new(p).init();
     let mut contenders = vec![
-        step!(ours, "nn-dropout", 0.0),
-        step!(ours, "nn-dropout, dropout", P),
-        step!(burns, "burn", 0.0),
-        step!(burns, "burn, dropout", P),
+        contender("nn-dropout", ours(0.0)),
+        contender("nn-dropout, dropout", ours(P)),
+        contender("burn", burns(0.0)),
+        contender("burn, dropout", burns(P)),
     ];
     if let Some(python) = &pytorch {
         for (who, p) in [("pytorch", 0.0), ("pytorch, dropout", P)] {
             contenders.push(Contender::timed_elsewhere(who, move |_, calls| {
                 let mut python = python.lock().map_err(|_| anyhow!("another call has panicked"))?;
-                python.time("gpt-step", "f32", BATCH * BLOCK, p, calls)
+                python.time("gpt-step", "f32", TOKENS, p, calls)
             }));
         }
     }
@@ -94,21 +61,28 @@ pub fn compare(threads: usize, pythons: &mut [Python], effort: Effort) -> Result
     Ok(measured.into_iter().map(record).collect())
 }
 
-fn contender<'a, M: Module + Send + 'a>(
-    who: &'static str,
-    model: M,
-    forward: impl Fn(&M, Tensor<2, Int>) -> Tensor<3> + Send + 'a,
-    device: &Device,
-) -> Contender<'a, f32> {
-    let tokens: Vec<i64> = (0..BATCH * BLOCK).map(|i| (i * i % VOCABULARY) as i64).collect();
-    let inputs = Tensor::<2, Int>::from_data(TensorData::new(tokens.clone(), [BATCH, BLOCK]), device);
-    let targets = Tensor::<1, Int>::from_data(TensorData::new(tokens, [BATCH * BLOCK]), device);
-    let cross_entropy = CrossEntropyLossConfig::new().init(device);
+/// Training steps of a model with this dropout, each on the same batch.
+fn contender<N: Noise + 'static>(who: &'static str, dropout: impl Fn() -> N) -> Contender<'static, f32> {
+    let device = Device::flex().autodiff();
+    let mut number = 0_u32;
+    let mut parts = Parts {
+        // Any numbers will do.
+        normal: &mut || {
+            number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            number as f32 / u32::MAX as f32 * 3.4 - 1.7
+        },
+        dropout: &dropout,
+        device: &device,
+    };
+    let mut model = Some(Gpt::new(&SIZES, &mut parts));
+    let tokens: Vec<i64> = (0..TOKENS).map(|i| (i * i % SIZES.vocab_size) as i64).collect();
+    let inputs = Tensor::<2, Int>::from_data(TensorData::new(tokens.clone(), [BATCH, SIZES.block_size]), &device);
+    let targets = Tensor::<1, Int>::from_data(TensorData::new(tokens, [TOKENS]), &device);
+    let cross_entropy = CrossEntropyLossConfig::new().init(&device);
     let mut optimizer = AdamWConfig::new().init();
-    let mut model = Some(model);
     Contender::new(who, move |_| {
         let before = model.take().context("a step gives the model back")?;
-        let logits = forward(&before, inputs.clone()).reshape([BATCH * BLOCK, VOCABULARY]);
+        let logits = before.forward(inputs.clone()).reshape([TOKENS, SIZES.vocab_size]);
         let gradients = cross_entropy.forward(logits, targets.clone()).backward();
         let gradients = GradientsParams::from_grads(gradients, &before);
         model = Some(optimizer.step(1e-3, before, gradients));
@@ -116,7 +90,7 @@ fn contender<'a, M: Module + Send + 'a>(
     })
 }
 
-/// Each one's times without dropout and with it.
+/// The times of each contender without dropout and with it.
 pub fn table(records: &[Record]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
