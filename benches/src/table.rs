@@ -1,4 +1,4 @@
-//! The table for people.
+//! The table that is printed.
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -6,8 +6,8 @@ use crate::case::{Case, name};
 use crate::measure::Measured;
 use crate::peers::{ALL_OURS, OURS, SAME_MASKS};
 
-/// One row per case, under a row for each operation, type and number of threads: the speed of each contender, then how many
-/// times faster ours is than each other contender, then the same for the pairs that draw the same masks.
+/// One row per case, under a row for each operation, type and number of threads: the speed of each contender, then the
+/// ratio of our speed to that of each other contender, then the same for the pairs that draw the same masks.
 pub fn table(results: &[(Case, Vec<Measured>)]) -> Table {
     let everyone = || results.iter().flat_map(|(_, measured)| measured).map(|measured| measured.who);
     let mut contenders: Vec<&str> = ALL_OURS.into_iter().filter(|&ours| everyone().any(|who| who == ours)).collect();

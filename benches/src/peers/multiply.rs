@@ -295,7 +295,7 @@ mod tests {
 
     use super::*;
 
-    /// Of all kernels that this CPU can run, at lengths and places around the edges of cache lines.
+    /// All kernels that this CPU can run, at lengths and places around the edges of cache lines.
     fn all_kernels_multiply<T: Number>() {
         let numbers: Vec<T> = (0..4000).map(|i| T::from_f64(f64::from(i % 97 - 48) / 8.0)).collect();
         let c = T::from_f64(1.25);
