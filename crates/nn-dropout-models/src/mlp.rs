@@ -18,6 +18,10 @@ pub struct Mlp<N: Noise> {
 impl<N: Noise> Mlp<N> {
     /// A model with `sizes` units in its layers, from the features to the outputs. `uniform(b)` gives the next random number
     /// between `-b` and `b`.
+    ///
+    /// # Panics
+    ///
+    /// With fewer than two sizes.
     pub fn new(sizes: &[usize], mut uniform: impl FnMut(f32) -> f32, dropout: impl Fn() -> N, device: &Device) -> Self {
         let mut layers: Vec<Linear> =
             sizes.windows(2).map(|sizes| linear(sizes[0], sizes[1], &mut uniform, device)).collect();

@@ -14,7 +14,7 @@ use maud::Markup;
 use nn_dropout::Probability;
 
 use super::Ended;
-use super::train::fill_mlp;
+use super::train::train_and_report;
 use crate::io::files::write;
 use crate::io::run_dir::{REPORT, RunDir};
 use crate::mlp::prediction::SEED;
@@ -152,7 +152,7 @@ fn finish(folder: &Folder, objective: &Objective, study: &Study, results: &Resul
         // A GPT takes too long to be trained once more.
         Objective::Mlp(settings, table) if is_done => {
             let settings = chosen.mlp_settings(settings);
-            let uncertainty = train_chosen(settings, table, &out.join(CHOSEN), quiet)?;
+            let uncertainty = train_chosen(&settings, table, &out.join(CHOSEN), quiet)?;
             if uncertainty.is_none() {
                 println!("stopped before the chosen network was trained; the same command continues");
             }
@@ -181,18 +181,18 @@ fn finish(folder: &Folder, objective: &Objective, study: &Study, results: &Resul
 
 /// Trains the chosen network, unless its whole run is in the folder already. Returns what its report says about uncertainty, or
 /// `None` after an interrupt.
-fn train_chosen(settings: MlpSettings, table: &Table, folder: &Path, quiet: bool) -> Result<Option<Markup>> {
+fn train_chosen(settings: &MlpSettings, table: &Table, folder: &Path, quiet: bool) -> Result<Option<Markup>> {
     let epochs = settings.epochs.get();
     let bar = progress_bar("of the chosen network, epoch", epochs, quiet);
     let mut trainer = MlpTrainer::new(settings.clone(), table, bar.clone())?;
-    let config = to_toml(&settings)?;
+    let config = to_toml(settings)?;
     if is_whole(folder, &config, epochs) {
         let split = trainer.split();
-        let model = load_model(folder, &settings, &split.schema, SEED, &Device::flex().autodiff())?;
-        return report::mlp::uncertainty(&settings, split, &model, folder).map(Some);
+        let model = load_model(folder, settings, &split.schema, SEED, &Device::flex().autodiff())?;
+        return report::mlp::uncertainty(settings, split, &model, folder).map(Some);
     }
     let run = RunDir::create(folder.to_owned(), &config, true)?;
-    let (history, uncertainty) = fill_mlp(&run, &settings, table, &mut trainer)?;
+    let (history, uncertainty) = train_and_report(&run, settings, table, &mut trainer)?;
     bar.finish_and_clear();
     Ok((history.len() == epochs).then_some(uncertainty))
 }

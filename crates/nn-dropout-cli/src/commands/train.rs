@@ -68,7 +68,7 @@ fn train_mlp(settings: &MlpSettings, output: &Output) -> Result<Ended> {
     let folder = output.folder(&settings.data, settings.dropout, settings.seed);
     let run = RunDir::create(folder, &to_toml(settings)?, output.force)?;
     interrupt::listen()?;
-    let (history, _) = fill_mlp(&run, settings, &table, &mut trainer)?;
+    let (history, _) = train_and_report(&run, settings, &table, &mut trainer)?;
     bar.finish_and_clear();
 
     let Some(last) = history.last() else {
@@ -94,13 +94,13 @@ fn train_mlp(settings: &MlpSettings, output: &Output) -> Result<Ended> {
 }
 
 /// Trains a perceptron and writes its whole run. Returns the metrics, and what the report says about uncertainty.
-pub fn fill_mlp(
+pub fn train_and_report(
     run: &RunDir,
     settings: &MlpSettings,
     table: &Table,
     trainer: &mut MlpTrainer,
 ) -> Result<(Vec<Metrics>, Markup)> {
-    let history = mlp::run::fill(run, settings.task, trainer)?;
+    let history = mlp::run::train(run, settings.task, trainer)?;
     if history.is_empty() {
         return Ok((history, Markup::default()));
     }
@@ -124,7 +124,7 @@ fn train_gpt(settings: &GptSettings, output: &Output, resume: bool) -> Result<En
         gpt::run::create(settings, output)?
     };
     interrupt::listen()?;
-    gpt::run::fill(&run, &source, &mut trainer)?;
+    gpt::run::train(&run, &source, &mut trainer)?;
     bar.finish_and_clear();
 
     let (progress, steps) = (trainer.progress(), trainer.length());

@@ -43,7 +43,7 @@ pub fn resume<'a>(run: &RunDir, settings: &GptSettings, trainer: GptTrainer<'a>)
 }
 
 /// Trains to the end or to an interrupt, and writes everything but the report.
-pub fn fill(run: &RunDir, source: &Source, trainer: &mut GptTrainer) -> Result<()> {
+pub fn train(run: &RunDir, source: &Source, trainer: &mut GptTrainer) -> Result<()> {
     if let Source::Text { text, .. } = source {
         run.write(VOCABULARY, text.vocabulary.characters().as_bytes())?;
     }

@@ -19,7 +19,7 @@ use crate::trainer::{Trainer, rng};
 
 /// Trains, and writes everything but the report. Without any metrics the training was interrupted before its first epoch ended, and
 /// nothing else is written.
-pub fn fill(run: &RunDir, task: Task, trainer: &mut MlpTrainer) -> Result<Vec<Metrics>> {
+pub fn train(run: &RunDir, task: Task, trainer: &mut MlpTrainer) -> Result<Vec<Metrics>> {
     let mut rows = run.rows(match task {
         Task::Classification => ["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy"],
         Task::Regression => ["epoch", "train_rmse", "train_r2", "val_rmse", "val_r2"],
