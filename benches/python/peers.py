@@ -3,7 +3,7 @@
     python peers.py pytorch|jax THREADS
 
 The first line out is `ready VERSION`, or why it cannot be used. Then, for each line `OP DTYPE ELEMENTS P CALLS` in, the
-seconds that so many calls took together, or `error` and what went wrong.
+seconds that this many calls took together, or `error` and what went wrong.
 """
 
 import os
@@ -40,7 +40,7 @@ def pytorch(threads):
 
 
 def gpt_step(tokens, p, block=64, vocabulary=65, layers=4, heads=4, channels=128):
-    """A training step of the model in crates/nn-dropout-cli/src/gpt/model.rs: so many tokens, in blocks."""
+    """A training step of the model in crates/nn-dropout-models/src/gpt.rs, on this many tokens in blocks."""
     import torch
     from torch import nn
     from torch.nn import functional as F

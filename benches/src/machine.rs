@@ -3,12 +3,12 @@
 use std::fs::read_to_string;
 use std::thread::available_parallelism;
 
-/// The CPU's name, its cores and caches, as far as Linux tells; elsewhere only the number of cores.
+/// The CPU's name, its cores and caches, as far as Linux says; elsewhere only the number of cores.
 pub fn describe() -> String {
     let cpuinfo = read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name| cpuinfo.lines().find(|line| line.starts_with(name))?.split_once(": ").map(|(_, value)| value);
     let model = field("model name").unwrap_or("unknown CPU");
-    // Virtual machines often hide the model; family and model number still tell the microarchitecture.
+    // Virtual machines often hide the model; family and model number still identify the microarchitecture.
     let number = match (field("cpu family"), field("model\t")) {
         (Some(family), Some(model)) => format!(" (family {family}, model {model})"),
         _ => String::new(),

@@ -1,9 +1,10 @@
 //! nn-dropout and its peers, measured side by side in one run, on one machine, taking turns.
 
-#[expect(clippy::duplicate_mod, reason = "the same model with two kinds of dropout")]
+mod case;
 mod gpt;
 mod machine;
 mod measure;
+mod memory;
 mod peers;
 mod table;
 
@@ -19,22 +20,23 @@ use half::{bf16, f16};
 use rayon::ThreadPoolBuilder;
 use serde::Serialize;
 
+use case::{Case, DType, Op, name};
 use measure::{Effort, Measured};
 use peers::python::Python;
 
-/// One that keeps the memory that it is given back, for all contenders in Rust. With the system's, much of a call that allocates
-/// goes into new pages.
+/// This allocator keeps freed memory for the next call, for all contenders in Rust. With the system's, a call that allocates
+/// spends much of its time on new pages.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measure nn-dropout against a plain multiplication, candle, Burn, PyTorch and JAX
 ///
-/// Speeds are in billions of elements of the tensor per second. Those that run in one case take turns in many short
-/// rounds, so that whatever slows the machine down hits all alike; each one's number is the lower quartile of its times.
+/// Speeds are in billions of elements of the tensor per second. The contenders take turns in many short rounds, so that
+/// whatever slows the machine down hits all alike; the number of each is the lower quartile of its times.
 #[derive(Parser)]
 #[command(name = "nn-dropout-bench")]
 struct Args {
-    /// Write the numbers to this file as well, a JSON object a line
+    /// Write the numbers to this file as well, one JSON object per line
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Measure PyTorch and JAX too, where this interpreter has them [default interpreter: python3]
@@ -60,39 +62,6 @@ struct Args {
     elements: Vec<u64>,
 }
 
-/// What is measured.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-enum Op {
-    /// The noisy input, in another tensor
-    Forward,
-    /// The same, then the gradient with respect to the input from that with respect to the output
-    #[value(name = "forward+backward")]
-    ForwardBackward,
-    /// A residual plus the noisy input
-    #[value(name = "residual+dropout")]
-    Residual,
-    /// The mask alone, a bit an element; no type has a part in it, and it is listed under f32
-    Bits,
-}
-
-/// The type of the elements.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-enum DType {
-    F32,
-    F64,
-    F16,
-    Bf16,
-}
-
-/// What all contenders of one comparison do.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Case {
-    op: Op,
-    dtype: DType,
-    threads: usize,
-    elements: usize,
-}
-
 /// A line of the JSON file.
 #[derive(Serialize)]
 struct Record {
@@ -112,7 +81,7 @@ fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) if error.use_stderr() => {
-            // What clap says, without the reminder of the usage below it.
+            // The message of clap without the usage below it.
             let text = error.to_string();
             let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
             eprintln!("{}", said.join(" "));
@@ -130,7 +99,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
-    // Before the minutes of measuring, not after.
+    // A file that cannot be written fails now, not after minutes of measuring.
     let mut json = match &args.json {
         Some(path) => Some(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
         None => None,
@@ -148,14 +117,14 @@ fn run(args: &Args) -> Result<()> {
         return run_gpt(args, &threads, json.as_mut());
     }
     let total: usize = threads.iter().map(|&threads| args.cases(threads).len()).sum();
-    ensure!(total > 0, "bits have no type, and are measured with --dtype f32");
+    ensure!(total > 0, "bits have no type: they are measured with --dtype f32");
     let mut results: Vec<(Case, Vec<Measured>)> = Vec::new();
     for &threads in &threads {
         let mut pythons = match &args.python {
             Some(interpreter) => Python::start_all(interpreter, threads, threads == 1)?,
             None => Vec::new(),
         };
-        // Where a library brings its own threads they are rayon's, so this pool is what limits them.
+        // Libraries with threads use rayon's, so this pool limits them.
         let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
         for case in args.cases(threads) {
             progress(&format!("{}/{total} {}", results.len() + 1, case.elements));
@@ -204,7 +173,7 @@ fn run_gpt(args: &Args, threads: &[usize], mut json: Option<&mut File>) -> Resul
 }
 
 impl Args {
-    /// All that is asked for on so many threads.
+    /// All cases that were asked for, on this many threads.
     fn cases(&self, threads: usize) -> Vec<Case> {
         let dtypes = match (self.dtype.as_slice(), self.quick) {
             ([], true) => &[DType::F32],
@@ -231,23 +200,12 @@ impl Args {
     }
 }
 
-impl Case {
-    fn gelem_per_s(&self, seconds: f64) -> f64 {
-        self.elements as f64 / seconds / 1e9
-    }
-}
-
 impl Record {
     fn new(case: Case, measured: &Measured) -> Self {
         let Case { op, dtype, threads, elements } = case;
         let gelem_per_s = case.gelem_per_s(measured.seconds);
         Self { who: measured.who, op: name(&op), dtype: name(&dtype), elements, threads, gelem_per_s }
     }
-}
-
-/// What an operation or a type is called on the command line, and so everywhere.
-fn name(value: &impl ValueEnum) -> String {
-    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 fn probability(text: &str) -> Result<f64, String> {
@@ -257,7 +215,7 @@ fn probability(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Shows whoever waits at a terminal how far it is, in one line that the next one overwrites.
+/// Shows progress on a terminal, in one line that the next one overwrites.
 fn progress(text: &str) {
     if stderr().is_terminal() {
         eprint!("\r\x1b[K{text}");

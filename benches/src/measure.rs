@@ -1,23 +1,23 @@
-//! Taking turns, and what is made of the times.
+//! Contenders take turns, and each gets one number from its times.
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::peers::Buffers;
+use crate::memory::Buffers;
 
-/// One that takes part in a comparison. Where several have the same name only the fastest of them counts.
+/// Takes part in a comparison. Of several with the same name only the fastest counts.
 pub struct Contender<'a, T> {
     who: &'static str,
     time: Box<Timer<'a, T>>,
 }
 
-/// Makes so many calls and tells how many seconds they took together.
+/// Makes this many calls and returns how many seconds they took together.
 type Timer<'a, T> = dyn FnMut(&mut Buffers<T>, u32) -> Result<f64> + Send + 'a;
 
 impl<'a, T> Contender<'a, T> {
-    /// One whose calls are timed here. What a call returns is dropped within its time.
+    /// A contender whose calls are timed here, including the time to drop what each returns.
     pub fn new<R>(who: &'static str, mut call: impl FnMut(&mut Buffers<T>) -> Result<R> + Send + 'a) -> Self {
         Self::timed_elsewhere(who, move |buffers, calls| {
             let start = Instant::now();
@@ -28,7 +28,7 @@ impl<'a, T> Contender<'a, T> {
         })
     }
 
-    /// One that times itself.
+    /// A contender that times itself.
     pub fn timed_elsewhere(
         who: &'static str,
         time: impl FnMut(&mut Buffers<T>, u32) -> Result<f64> + Send + 'a,
@@ -51,7 +51,7 @@ impl Effort {
     pub const QUICK: Self = Self { rounds: 9, turn: 0.002 };
     /// For calls that take a tenth of a second, and differ little.
     pub const STEPS: Self = Self { rounds: 41, turn: 0.2 };
-    /// The turns that even the slowest contender gets.
+    /// How many turns even the slowest contender gets.
     const MIN_TURNS: usize = 3;
 
     /// The seconds after which a contender whose calls take longer than a turn sits out the other rounds.
@@ -63,7 +63,7 @@ impl Effort {
 /// A contender's result.
 pub struct Measured {
     pub who: &'static str,
-    /// Of one call.
+    /// The seconds of one call.
     pub seconds: f64,
 }
 
@@ -106,8 +106,7 @@ fn calls_in_turn<T>(contender: &mut Contender<T>, buffers: &mut Buffers<T>, turn
     }
 }
 
-/// Whatever else runs on the machine can only add to a time, so the smaller ones are nearer to the truth; the very
-/// smallest may be luck.
+/// Other programs can only add to a time, so smaller times are nearer to the truth; the very smallest may be luck.
 fn lower_quartile(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 4]
@@ -118,7 +117,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-    use crate::peers::Memory;
+    use crate::memory::Memory;
 
     #[test]
     fn the_fastest_of_a_name_counts_and_a_slow_one_sits_out() {
@@ -133,7 +132,7 @@ mod tests {
         let mut contenders = [takes("fast", 2e-6), takes("slow", 10.0), takes("fast", 1e-6)];
         let mut memory = Memory::new(1);
         let measured = measure(&mut contenders, &mut memory.buffers(), Effort::QUICK).unwrap();
-        let [fast, slow] = &measured[..] else { panic!("expected one result a name") };
+        let [fast, slow] = &measured[..] else { panic!("expected one result per name") };
         assert_eq!((fast.who, slow.who), ("fast", "slow"));
         assert!((fast.seconds / 1e-6 - 1.0).abs() < 1e-9);
         assert_eq!(slow.seconds, 10.0);

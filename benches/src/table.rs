@@ -1,13 +1,13 @@
-//! The table for people.
+//! The table that is printed.
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::case::{Case, name};
 use crate::measure::Measured;
 use crate::peers::{ALL_OURS, OURS, SAME_MASKS};
-use crate::{Case, name};
 
-/// A row a case, under a row for each operation, type and number of threads: the speed of each contender, then how many
-/// times as fast as each of the others ours is, and then the same for those of ours and of the others that draw the same masks.
+/// One row per case, under a row for each operation, type and number of threads: the speed of each contender, then the
+/// ratio of our speed to that of each other contender, then the same for the pairs that draw the same masks.
 pub fn table(results: &[(Case, Vec<Measured>)]) -> Table {
     let everyone = || results.iter().flat_map(|(_, measured)| measured).map(|measured| measured.who);
     let mut contenders: Vec<&str> = ALL_OURS.into_iter().filter(|&ours| everyone().any(|who| who == ours)).collect();
@@ -59,13 +59,13 @@ fn elements(count: usize) -> String {
     }
 }
 
-/// Billions of elements a second; where there are so few that the price of a call says more, that too.
+/// Billions of elements per second; for few elements also the time of a call, which says more.
 fn speed(case: Case, seconds: f64) -> String {
     let speed = significant(case.gelem_per_s(seconds));
     if case.elements < 1 << 10 { format!("{speed} ({:.0} ns)", seconds * 1e9) } else { speed }
 }
 
-/// Three digits, or all before the point if those are more.
+/// Three digits, or all before the point if there are more.
 fn significant(number: f64) -> String {
     let after_point = 2 - number.log10().floor() as i32;
     format!("{number:.*}", after_point.clamp(0, 9) as usize)

@@ -5,7 +5,7 @@ use burn::nn::DropoutConfig;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Number;
-use crate::Op;
+use crate::case::Op;
 use crate::measure::Contender;
 
 pub fn contender<'a, T: Number>(op: Op, p: f64, input: &[T]) -> Contender<'a, T> {

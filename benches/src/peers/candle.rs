@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor, Var};
 use candle_nn::ops::dropout;
 
 use super::Number;
-use crate::Op;
+use crate::case::Op;
 use crate::measure::Contender;
 
 pub fn contender<'a, T: Number>(op: Op, p: f64, input: &[T]) -> Result<Contender<'a, T>> {

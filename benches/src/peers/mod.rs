@@ -1,4 +1,4 @@
-//! Those that are compared, a file each, and the memory they work on.
+//! The contenders, one file each.
 
 mod burn;
 mod candle;
@@ -9,8 +9,9 @@ pub mod python;
 use anyhow::Result;
 use candle_core::WithDType;
 
+use crate::case::{Case, Op};
 use crate::measure::{Effort, Measured, measure};
-use crate::{Case, Op};
+use crate::memory::Memory;
 use python::Python;
 
 pub const OURS: &str = "nn-dropout";
@@ -19,16 +20,16 @@ pub const OURS_ALLOC: &str = "nn-dropout:alloc";
 pub const OURS_TORCH: &str = "nn-dropout:torch";
 pub const OURS_JAX: &str = "nn-dropout:jax";
 pub const ALL_OURS: [&str; 4] = [OURS, OURS_ALLOC, OURS_TORCH, OURS_JAX];
-/// Who draws the same masks as who.
+/// Pairs that draw the same masks.
 pub const SAME_MASKS: [(&str, &str); 2] = [(OURS_TORCH, "pytorch"), (OURS_JAX, "jax")];
 pub const MULTIPLY: &str = "multiply";
 
-/// An element type that everyone here can work with.
+/// An element type that all contenders can work with.
 pub trait Number: nn_dropout::Element + multiply::Registers + WithDType + ::burn::tensor::Element {}
 
 impl<T: nn_dropout::Element + multiply::Registers + WithDType + ::burn::tensor::Element> Number for T {}
 
-/// Measures everyone who has something to show in this case.
+/// Measures the contenders that can take part in this case.
 pub fn compete<T: Number>(case: Case, p: f64, pythons: &mut [Python], effort: Effort) -> Result<Vec<Measured>> {
     let mut memory = Memory::<T>::new(case.elements);
     let mut buffers = memory.buffers();
@@ -40,45 +41,4 @@ pub fn compete<T: Number>(case: Case, p: f64, pythons: &mut [Python], effort: Ef
         contenders.extend(pythons.iter_mut().map(|python| python.contender(case, p)));
     }
     measure(&mut contenders, &mut buffers, effort)
-}
-
-/// What those share that write where they are told to; the others bring tensors of their own.
-pub struct Buffers<'a, T> {
-    pub input: &'a [T],
-    /// The residual, or the gradient with respect to the output.
-    pub second: &'a [T],
-    pub output: &'a mut [T],
-    pub grad_input: &'a mut [T],
-    pub bits: &'a mut [u8],
-}
-
-/// Owns what [`Buffers`] lends.
-pub struct Memory<T> {
-    elements: usize,
-    tensors: [Vec<T>; 4],
-    bits: Vec<u8>,
-}
-
-/// Buffers start where a cache line does, as the tensors of PyTorch and JAX do.
-const ALIGNMENT: usize = 64;
-
-impl<T: Number> Memory<T> {
-    pub fn new(elements: usize) -> Self {
-        let some_numbers = || (0..elements + ALIGNMENT).map(|i| T::from_f64((i % 251) as f64 / 251.0 - 0.5)).collect();
-        Self {
-            elements,
-            tensors: [some_numbers(), some_numbers(), some_numbers(), some_numbers()],
-            bits: vec![0; elements.div_ceil(8) + ALIGNMENT],
-        }
-    }
-
-    pub fn buffers(&mut self) -> Buffers<'_, T> {
-        let [input, second, output, grad_input] = self.tensors.each_mut().map(|tensor| aligned(tensor, self.elements));
-        Buffers { input, second, output, grad_input, bits: aligned(&mut self.bits, self.elements.div_ceil(8)) }
-    }
-}
-
-fn aligned<T>(memory: &mut [T], count: usize) -> &mut [T] {
-    let start = memory.as_ptr().align_offset(ALIGNMENT);
-    &mut memory[start..start + count]
 }

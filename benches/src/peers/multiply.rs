@@ -12,8 +12,8 @@ use rayon::current_num_threads;
 use rayon::prelude::*;
 
 use super::{MULTIPLY, Number};
+use crate::case::{Case, Op};
 use crate::measure::Contender;
-use crate::{Case, Op};
 
 /// `y = x * c`, plus the residual if there is one. All slices are of the same length.
 ///
@@ -295,7 +295,7 @@ mod tests {
 
     use super::*;
 
-    /// Of all kernels that this CPU can run, at lengths and places around the edges of cache lines.
+    /// All kernels that this CPU can run, at lengths and places around the edges of cache lines.
     fn all_kernels_multiply<T: Number>() {
         let numbers: Vec<T> = (0..4000).map(|i| T::from_f64(f64::from(i % 97 - 48) / 8.0)).collect();
         let c = T::from_f64(1.25);

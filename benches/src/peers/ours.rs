@@ -1,12 +1,13 @@
-//! nn-dropout itself: into memory that is there already, and into new memory at each call as the peers do it; and with the
-//! masks of PyTorch and JAX.
+//! nn-dropout itself: into memory that exists already, and into new memory at each call as the peers do; and with the masks
+//! of PyTorch and JAX.
 
 use anyhow::Result;
 use nn_dropout::{Dropout, Generator, Input, Mask, Probability};
 
-use super::{Buffers, Number, OURS, OURS_ALLOC, OURS_JAX, OURS_TORCH};
-use crate::Op;
+use super::{Number, OURS, OURS_ALLOC, OURS_JAX, OURS_TORCH};
+use crate::case::Op;
 use crate::measure::Contender;
+use crate::memory::Buffers;
 
 pub fn contenders<'a, T: Number>(op: Op, p: f64) -> Result<Vec<Contender<'a, T>>> {
     let dropout = Dropout::with_generator(p, &Generator::philox(42))?;

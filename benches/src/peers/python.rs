@@ -1,4 +1,4 @@
-//! PyTorch and JAX, each in a process of its own that waits for its turns: see `python/peers.py`.
+//! PyTorch and JAX, each in its own process that waits for its turns: see `python/peers.py`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use crate::case::{Case, name};
 use crate::measure::Contender;
-use crate::{Case, name};
 
 const SCRIPT: &str = include_str!("../../python/peers.py");
 
@@ -19,14 +19,14 @@ pub struct Python {
 }
 
 impl Python {
-    /// Starts those that the interpreter has, and tells which if `tell`.
-    pub fn start_all(interpreter: &Path, threads: usize, tell: bool) -> Result<Vec<Self>> {
+    /// Starts the peers that the interpreter has, and prints which if `print`.
+    pub fn start_all(interpreter: &Path, threads: usize, print: bool) -> Result<Vec<Self>> {
         let mut started = Vec::new();
         for who in ["pytorch", "jax"] {
             let mut python = Self::start(interpreter, who, threads)?;
             let said = python.answer()?;
             let version = said.strip_prefix("ready ");
-            if tell {
+            if print {
                 println!("{who}: {}", version.map_or(format!("skipped, {said}"), str::to_owned));
             }
             if version.is_some() {
@@ -57,7 +57,7 @@ impl Python {
         Contender::timed_elsewhere(self.who, move |_, calls| self.time(&name(&op), &name(&dtype), elements, p, calls))
     }
 
-    /// Lets it make so many calls.
+    /// Lets it make this many calls; how many seconds they took.
     pub fn time(&mut self, op: &str, dtype: &str, elements: usize, p: f64, calls: u32) -> Result<f64> {
         let requests = self.requests.as_mut().context("open until it is dropped")?;
         writeln!(requests, "{op} {dtype} {elements} {p} {calls}")
@@ -76,10 +76,10 @@ impl Python {
 }
 
 impl Drop for Python {
-    /// It ends when nobody can ask it any more.
+    /// The process ends when its input is closed.
     fn drop(&mut self) {
         self.requests = None;
-        // That it is over is all we want; how it ended is no matter.
+        // How it ended does not matter.
         let _ = self.child.wait();
     }
 }

@@ -37,7 +37,13 @@ pub use layers::{
 pub use nn_dropout::{Generator, GeneratorState, default_generator, manual_seed};
 pub use op::DropoutBackend;
 
-/// Compiles and runs the Rust in the README.
+/// Compiles and runs the Rust in the pages.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Project;
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/burn.md")]
+    struct Burn;
+}

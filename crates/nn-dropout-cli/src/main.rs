@@ -1,29 +1,31 @@
 //! The program `nn-dropout`.
 
-mod apply;
-mod files;
+mod commands;
 mod gpt;
 mod interrupt;
+mod io;
+mod metric;
 mod mlp;
-mod numbers;
 mod report;
-mod run;
 mod settings;
 mod sweep;
-mod tensors;
-mod training;
-mod weights;
+mod table;
+mod trainer;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::Parser;
 use clap::error::ErrorKind;
-use run::Ended;
-use settings::{Settings, TrainArgs};
 
-/// A training step takes and gives back much memory. This allocator keeps it for the next one, where the system's gets new
-/// pages each time: a fifth of the time of a step.
+use commands::Ended;
+use commands::apply::ApplyArgs;
+use commands::generate::GenerateArgs;
+use commands::predict::PredictArgs;
+use commands::sweep::SweepArgs;
+use commands::train::TrainArgs;
+
+/// A training step allocates and frees much memory. This allocator keeps it for the next step, where the system's gets new pages each
+/// time, which takes a fifth of a step.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -31,17 +33,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(name = "nn-dropout", version, arg_required_else_help = true)]
 enum Command {
-    Sweep(Box<sweep::SweepArgs>),
+    Sweep(Box<SweepArgs>),
     Train(Box<TrainArgs>),
-    Predict(mlp::PredictArgs),
-    Generate(gpt::GenerateArgs),
-    Apply(apply::ApplyArgs),
+    Predict(PredictArgs),
+    Generate(GenerateArgs),
+    Apply(ApplyArgs),
 }
 
-/// The exit status of a program that was given what it cannot work with.
+/// The exit status after input that the program cannot work with.
 const REFUSED: u8 = 2;
-/// The exit status of a program that was stopped by Ctrl-C, as shells count it.
-const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let command = match Command::try_parse() {
@@ -53,15 +53,15 @@ fn main() -> ExitCode {
         Err(help) => help.exit(),
     };
     let ended = match command {
-        Command::Sweep(args) => sweep::sweep(&args),
-        Command::Train(args) => train(&args),
-        Command::Predict(args) => mlp::predict(&args).map(|()| Ended::Finished),
-        Command::Generate(args) => gpt::generate(&args).map(|()| Ended::Finished),
-        Command::Apply(args) => apply::apply(&args).map(|()| Ended::Finished),
+        Command::Sweep(args) => commands::sweep::sweep(&args),
+        Command::Train(args) => commands::train::train(&args),
+        Command::Predict(args) => commands::predict::predict(&args),
+        Command::Generate(args) => commands::generate::generate(&args),
+        Command::Apply(args) => commands::apply::apply(&args),
     };
     match ended {
         Ok(Ended::Finished) => ExitCode::SUCCESS,
-        Ok(Ended::Interrupted) => ExitCode::from(INTERRUPTED),
+        Ok(Ended::Interrupted) => ExitCode::from(interrupt::STATUS),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(REFUSED)
@@ -69,15 +69,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn train(args: &TrainArgs) -> Result<Ended> {
-    let (settings, output) = args.resolve()?;
-    match settings {
-        Settings::Mlp(settings) => mlp::train(&settings, &output),
-        Settings::Gpt(settings) => gpt::train(&settings, &output),
-    }
-}
-
-/// What clap says of a wrong command line, without the reminder of the usage below it.
+/// The message of clap, without the usage below it.
 fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));

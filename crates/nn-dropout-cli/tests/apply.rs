@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use ndarray::{Array, ArrayD, Dimension, IxDyn, ShapeBuilder};
-use nn_dropout::{Dropout, Element, Generator, GeneratorState, JaxKey, Layer, Mask, Probability, bf16, f16};
+use nn_dropout::{Dropout2d, Element, Generator, GeneratorState, JaxKey, Layer, Mask, Probability, bf16, f16};
 use npyz::{AutoSerialize, Deserialize, NpyFile, Order, Serialize, WriterBuilder};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -85,9 +85,9 @@ fn every_layer_gives_in_npy_files_what_the_library_gives() {
     check_npy::<f64>();
 }
 
-/// `From<f32>` without loss is not what `f16` has.
+/// `f16` has no `From<f32>`, so this test is not generic.
 #[test]
-fn half_precision_is_taken() {
+fn half_precision_is_accepted() {
     let folder = TempDir::new().unwrap();
     let x = numbers::<f32>(&[4, 6], false).mapv(f16::from_f32);
     save(&folder.path().join("x.npy"), &x);
@@ -96,7 +96,7 @@ fn half_precision_is_taken() {
 }
 
 #[test]
-fn prints_pytorch_s_example() {
+fn prints_the_example_of_pytorch() {
     let folder = TempDir::new().unwrap();
     save(&folder.path().join("x.npy"), &ArrayD::<f32>::ones(IxDyn(&[6, 6])));
     let args = ["x.npy", "--output", "y.npy", "--layer", "dropout", "--p", "0.5", "--rng", "torch", "--seed", "123"];
@@ -165,7 +165,7 @@ fn calls_are_chosen_by_layer_and_step() {
 }
 
 #[test]
-fn pytorch_s_state_is_taken_over_and_handed_back() {
+fn the_state_of_pytorch_is_taken_over_and_handed_back() {
     let folder = TempDir::new().unwrap();
     let x = numbers::<f32>(&[7, 9], true);
     save(&folder.path().join("x.npy"), &x);
@@ -192,7 +192,7 @@ fn in_eval_mode_and_at_p_zero_nothing_changes() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_in_a_line() {
+fn what_cannot_be_done_is_refused_in_one_line() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name);
     save(&path("x.npy"), &numbers::<f32>(&[3], false));
@@ -212,11 +212,11 @@ fn what_cannot_be_done_is_refused_in_a_line() {
     let of = |input, output| [input, "--output", output, "--layer", "dropout"];
     let x = &of("x.npy", "y.npy");
     refuse(&of("no.npy", "y.npy"), &[], "cannot read no.npy: No such file or directory (os error 2)");
-    refuse(&of("text.npy", "y.npy"), &[], "text.npy: no .npy file: magic not found for NPY file");
+    refuse(&of("text.npy", "y.npy"), &[], "text.npy: not a .npy file: magic not found for NPY file");
     refuse(&of("short.npy", "y.npy"), &[], "short.npy: broken .npy file: 11 bytes of numbers for the shape [3]");
     let types = "expected numbers of type float16, float32 or float64, but got '|u1'";
     refuse(&of("bytes.npy", "y.npy"), &[], &format!("bytes.npy: {types}"));
-    let broken = "broken.safetensors: no .safetensors file: header too large";
+    let broken = "broken.safetensors: not a .safetensors file: header too large";
     refuse(&of("broken.safetensors", "y.safetensors"), &[], broken);
     let int = "int.safetensors: tensor `a`: expected numbers of type F16, BF16, F32 or F64, but got I64";
     refuse(&of("int.safetensors", "y.safetensors"), &[], int);
@@ -234,7 +234,7 @@ fn what_cannot_be_done_is_refused_in_a_line() {
     refuse(x, &["--save-rng-state", "after.npy"], "--save-rng-state is for --rng torch");
     let layer_id = "--layer-id is for --rng philox: the masks of PyTorch and JAX do not depend on it";
     refuse(x, &["--rng", "jax", "--layer-id", "1"], layer_id);
-    let step = "--step is for --rng philox and jax: where PyTorch is in its sequence, --rng-state tells";
+    let step = "--step is for --rng philox and jax: --rng-state says where PyTorch is in its sequence";
     refuse(x, &["--rng", "torch", "--step", "1"], step);
     let torch = ["--rng", "torch", "--rng-state"];
     let state = |file, message: &str| refuse(x, &[&torch[..], &[file]].concat(), message);

@@ -61,7 +61,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-/// The losses of a run with the weights, batches and settings of a run of nanoGPT, and nanoGPT's own.
+/// Our losses with the weights, batches and settings of a run of nanoGPT, and nanoGPT's own.
 fn replay(name: &str, more: &[&str]) -> (Vec<f64>, Vec<f64>) {
     let folder = TempDir::new().unwrap();
     let file = |end: &str| fixture(&format!("{name}{end}")).into_os_string().into_string().unwrap();
@@ -87,7 +87,7 @@ fn a_run_of_nanogpt_in_pytorch_is_replayed_step_by_step() {
 }
 
 #[test]
-fn with_other_masks_or_none_the_losses_are_others() {
+fn with_other_masks_or_none_the_losses_differ() {
     for more in [&["--rng", "philox"][..], &["--seed", "1"], &["--dropout", "0"]] {
         assert!(furthest(&replay("gpt-bias", more)) > 1e-2, "{more:?}");
     }
@@ -141,12 +141,12 @@ fn kill(folder: &TempDir, args: &[&str], signal: nix::sys::signal::Signal) {
     sleep(Duration::from_millis(20));
     signal::kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
     let status = child.wait().unwrap();
-    assert!(!status.success(), "it was to be interrupted, and had finished");
+    assert!(!status.success(), "it had finished before it was interrupted");
 }
 
 #[cfg(unix)]
 #[test]
-fn a_run_that_was_ended_goes_on_as_if_nothing_had_happened() {
+fn a_run_that_was_killed_resumes_as_if_nothing_had_happened() {
     use nix::sys::signal::Signal;
 
     let long = [TINY, &["--max-iters", "1200"]].concat();
@@ -170,7 +170,7 @@ fn a_run_that_was_ended_goes_on_as_if_nothing_had_happened() {
 }
 
 #[test]
-fn a_finished_run_can_be_made_longer_and_a_changed_one_cannot_go_on() {
+fn a_finished_run_can_be_made_longer_and_a_changed_one_cannot_resume() {
     let folder = with_text();
     succeed(&folder, &[TINY, &["--max-iters", "60"]].concat());
     succeed(&folder, &["train", "--out", "run", "--resume", "--max-iters", "80"]);
@@ -182,12 +182,12 @@ fn a_finished_run_can_be_made_longer_and_a_changed_one_cannot_go_on() {
         &["train", "--out", "run", "--resume", "--n-layer", "3"],
         "the run in run has n_layer = 2, not 3: only max_iters may change",
     );
-    refuse(&folder, &["train", "--out", "no", "--resume"], "there is no run to go on with in no");
-    refuse(&folder, &["train", "--resume"], "--resume needs --out, the folder of the run to go on with");
+    refuse(&folder, &["train", "--out", "no", "--resume"], "there is no run to resume in no");
+    refuse(&folder, &["train", "--resume"], "--resume needs --out, the folder of the run to resume");
 }
 
 #[test]
-fn a_trained_model_speaks() {
+fn a_trained_model_continues_a_text() {
     let folder = with_text();
     succeed(&folder, &[TINY, &["--learning-rate", "0.02", "--max-iters", "200"]].concat());
     let say = |args: &[&str]| succeed(&folder, &[&["generate", "--run", "run"], args].concat());
@@ -209,7 +209,7 @@ fn a_trained_model_speaks() {
 }
 
 #[test]
-fn what_cannot_be_trained_is_refused_in_a_line() {
+fn what_cannot_be_trained_is_refused_in_one_line() {
     let folder = with_text();
     let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
     write("short.txt", b"To be, or not to be");
@@ -251,7 +251,7 @@ fn what_cannot_be_trained_is_refused_in_a_line() {
     refuse(&[&replay[..], &text].concat(), "--data and --batches exclude each other");
     refuse(
         &[&replay[..], &["--init", &batches]].concat(),
-        &format!("{batches}: no .safetensors file: header too large"),
+        &format!("{batches}: not a .safetensors file: header too large"),
     );
 }
 
@@ -259,7 +259,7 @@ fn what_cannot_be_trained_is_refused_in_a_line() {
 fn options_of_the_other_model_are_refused() {
     let folder = with_text();
     refuse(&folder, &["train", "--n-layer", "2"], "--n-layer is for --model gpt");
-    refuse(&folder, &["train", "--resume", "--out", "run"], "there is no run to go on with in run");
+    refuse(&folder, &["train", "--resume", "--out", "run"], "there is no run to resume in run");
     succeed(&folder, &["train", "--hidden", "8", "--epochs", "1", "--out", "run"]);
     refuse(&folder, &["train", "--resume", "--out", "run"], "--resume is for --model gpt");
     refuse(&folder, &["generate", "--run", "run"], "the run in run is not of a GPT");

@@ -101,7 +101,7 @@ fn numbers_are_predicted_in_their_unit() {
 }
 
 #[test]
-fn what_cannot_be_predicted_is_refused_in_a_line() {
+fn what_cannot_be_predicted_is_refused_in_one_line() {
     let folder = TempDir::new().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("table.csv", &table(|a, _| if a > 0.5 { "1" } else { "0" }.to_owned()));
@@ -114,10 +114,10 @@ fn what_cannot_be_predicted_is_refused_in_a_line() {
     write("empty.csv", "a,b\n");
     let refuse = |args: &[&str], message: &str| refuse(&folder, &[&["predict"], args].concat(), message);
     refuse(&["--run", "no", "--data", "table.csv"], "there is no run in no");
-    let column = "other.csv: there is no column `b`, which the model looks at";
+    let column = "other.csv: there is no column `b`, which the model needs";
     refuse(&["--run", "run", "--data", "other.csv"], column);
     refuse(&["--run", "run", "--data", "text.csv"], "text.csv: row 2, column `b`: expected a number, but got `many`");
-    refuse(&["--run", "run", "--data", "empty.csv"], "empty.csv: there are no rows in it");
+    refuse(&["--run", "run", "--data", "empty.csv"], "empty.csv: the file has no rows");
     refuse(&["--run", "run", "--data", "no.csv"], "no.csv: No such file or directory (os error 2)");
     let samples = "invalid value '0' for '--samples <N>': expected a whole number of at least 1, but got 0";
     refuse(&["--run", "run", "--data", "table.csv", "--samples", "0"], samples);

@@ -109,7 +109,7 @@ fn a_sweep_answers_and_each_trial_is_a_training() {
 }
 
 #[test]
-fn what_it_recommends_sweeps_and_trains_again() {
+fn what_it_recommends_can_be_swept_and_trained_again() {
     let folder = TempDir::new().unwrap();
     succeed(&folder, &words(&format!("{QUICK} --out first")));
     succeed(&folder, &words("train --config first/recommended.toml --quiet --out run"));
@@ -145,7 +145,7 @@ fn results_do_not_depend_on_how_many_trials_run_side_by_side() {
         assert_eq!(answer(&printed[0]), answer(&printed[2]));
     }
 
-    // What of this is hopeless was stopped, and the report says by which rule.
+    // Hopeless trials were stopped, and the report says by which rule.
     let rows = results(&folder, "tpe-1");
     assert_eq!(rows.len(), 30);
     let stopped = rows.iter().filter(|row| row[5] == "stopped").count();
@@ -163,7 +163,7 @@ fn results_do_not_depend_on_how_many_trials_run_side_by_side() {
 }
 
 #[test]
-fn numbers_and_texts_have_their_rate_too() {
+fn a_regression_and_a_text_have_their_rate_too() {
     let folder = TempDir::new().unwrap();
     write(&folder, "hills.csv", &hills());
     let line = "sweep --data hills.csv --target height --task regression --rates 0,0.6 --seeds 3 --hidden 32 --epochs 40 \
@@ -185,18 +185,18 @@ fn numbers_and_texts_have_their_rate_too() {
 }
 
 #[test]
-fn a_time_budget_stops_and_the_same_command_goes_on() {
+fn a_time_budget_stops_and_the_same_command_continues() {
     let folder = TempDir::new().unwrap();
     let printed = succeed(&folder, &words(&format!("{QUICK} --time-budget 0s")));
-    assert!(printed.starts_with("the time is over after 0 of 4 trials; the same command goes on\n"), "{printed}");
+    assert!(printed.starts_with("the time is over after 0 of 4 trials; the same command continues\n"), "{printed}");
     assert_eq!(results(&folder, "runs/digits-sweep").len(), 0);
     succeed(&folder, &words(&format!("{QUICK} --time-budget 400000000000years")));
     assert_eq!(results(&folder, "runs/digits-sweep").len(), 4);
 
-    // It can also be over when all is known but the network that was chosen.
+    // It can also end when only the chosen network is missing.
     fs::remove_dir_all(folder.path().join("runs/digits-sweep/chosen")).unwrap();
     let printed = succeed(&folder, &words(&format!("{QUICK} --time-budget 0s")));
-    let said = "stopped before the chosen network was trained; the same command goes on\n";
+    let said = "stopped before the chosen network was trained; the same command continues\n";
     assert!(printed.starts_with(said) && printed.contains("\np = "), "{printed}");
     assert!(!succeed(&folder, &words(QUICK)).contains(said));
     succeed(&folder, &words("train --config runs/digits-sweep/recommended.toml --quiet --out again"));
@@ -226,16 +226,16 @@ fn start(folder: &TempDir, line: &str) -> Child {
 }
 
 #[test]
-fn what_was_killed_goes_on_and_ends_as_if_undisturbed() {
+fn what_was_killed_resumes_and_ends_as_if_undisturbed() {
     let folder = TempDir::new().unwrap();
     write(&folder, "story.txt", &story());
     let grid = "sweep --rates 0,0.3,0.6 --seeds 4 --hidden 64 --epochs 12 --jobs 2 --quiet";
     let tpe = "sweep --search tpe --trials 14 --seeds 2 --hidden 64 --epochs 12 --jobs 2 --quiet";
     let gpt = "sweep --model gpt --data story.txt --rates 0,0.4 --seeds 2 --n-layer 1 --n-head 1 --n-embd 16 --block-size 16 --max-iters 60 \
                --eval-interval 10 --jobs 1 --quiet";
-    // A folder of that name is not what is learned from.
+    // A folder of that name is not the data.
     fs::create_dir(folder.path().join("digits")).unwrap();
-    // Killed after some trials; of a text, in the middle of one.
+    // Killed after some trials; on a text, in the middle of one.
     for (name, line, sign) in [
         ("grid", grid, "state = 'complete'"),
         ("tpe", tpe, "state = 'complete'"),
@@ -267,7 +267,7 @@ fn what_was_killed_goes_on_and_ends_as_if_undisturbed() {
             rows.unwrap().collect::<Result<Vec<_>, _>>().unwrap()
         };
         assert_eq!(curves(name), curves(&format!("{name}-undisturbed")));
-        // Nothing of those that were killed is left, nor the room of checkpoints.
+        // The killed processes leave nothing behind, and checkpoints take no more room.
         let database = Connection::open(&study).unwrap();
         let free =
             database.query_row("SELECT freelist_count FROM pragma_freelist_count", [], |row| row.get::<_, i64>(0));
@@ -293,7 +293,7 @@ fn an_interrupted_sweep_keeps_what_it_has() {
     let rows = results(&folder, "long");
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(
-        printed.starts_with(&format!("interrupted after {} of 4000 trials; the same command goes on\n", rows.len()))
+        printed.starts_with(&format!("interrupted after {} of 4000 trials; the same command continues\n", rows.len()))
     );
     assert!(rows.len() >= 4 && printed.contains("\np = "), "{printed}");
     assert!(read(&folder, "long/report.html").contains("Not finished"));
@@ -327,7 +327,7 @@ fn two_processes_share_a_study_and_run_no_trial_twice() {
 }
 
 #[test]
-fn a_file_that_is_no_study_of_this_is_refused_and_left_alone() {
+fn a_file_that_is_not_a_study_of_this_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
     succeed(&folder, &words(&format!("{QUICK} --study good.db --out out")));
     let good = fs::read(folder.path().join("good.db")).unwrap();
@@ -354,8 +354,8 @@ fn a_file_that_is_no_study_of_this_is_refused_and_left_alone() {
     let tpe = format!("{QUICK} --search tpe");
     for (line, study, expected) in [
         (QUICK, "notes.db", "neither a study nor any SQLite database; name another file with --study"),
-        (QUICK, "shop.db", "an SQLite database of another program, and no study"),
-        (QUICK, "format.db", "a study in format 7, and this is nn-dropout 0.1.0, which writes format 1"),
+        (QUICK, "shop.db", "an SQLite database of another program, not a study"),
+        (QUICK, "format.db", "a study in format 7, but this is nn-dropout 0.1.0, which writes format 1"),
         (
             QUICK,
             "version.db",
@@ -383,11 +383,11 @@ fn a_file_that_is_no_study_of_this_is_refused_and_left_alone() {
 
 #[cfg(unix)]
 #[test]
-fn a_full_disk_is_said_clearly_and_loses_nothing() {
+fn a_full_disk_is_reported_clearly_and_loses_nothing() {
     use std::process::Command;
 
     let folder = TempDir::new().unwrap();
-    // Files cannot grow beyond so many blocks of 512 bytes: as on a full disk, writing fails.
+    // Files cannot grow beyond this many blocks of 512 bytes: as on a full disk, writing fails.
     let limited = |blocks: u32, line: &str| {
         let program = program(&folder, &[]);
         let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec '{}' {line}", program.get_program().display());
@@ -401,7 +401,7 @@ fn a_full_disk_is_said_clearly_and_loses_nothing() {
     let study = folder.path().join("out/study.db");
     let kept = count(&study, "state = 'complete'");
     assert!(kept > 0 && kept < 32, "{kept}");
-    // With room again it goes on where it was.
+    // With room again it continues where it was.
     succeed(&folder, &words(line));
     succeed(&folder, &words(&line.replace("--out out", "--out undisturbed")));
     assert_eq!(results(&folder, "out"), results(&folder, "undisturbed"));
@@ -417,8 +417,8 @@ fn places_that_cannot_be_written_to_are_refused() {
     for (place, expected) in [
         ("--out file/out", "cannot use file/out for the results: Not a directory (os error 20)"),
         ("--out file", "cannot use file for the results: Not a directory (os error 20)"),
-        ("--out photos", "photos is no sweep: it holds `cat.png`; name another folder with --out"),
-        ("--study good.db --out photos", "photos is no sweep: it holds `cat.png`; name another folder with --out"),
+        ("--out photos", "photos is not a sweep: it holds `cat.png`; name another folder with --out"),
+        ("--study good.db --out photos", "photos is not a sweep: it holds `cat.png`; name another folder with --out"),
         ("--study file/a.db --out new", "cannot make the folder file: File exists (os error 17)"),
         ("--study photos --out new", "cannot write photos: "),
     ] {
@@ -438,7 +438,7 @@ fn bad_options_are_refused_in_one_line() {
         ("--jobs 0", "expected a whole number of at least 1, but got 0"),
         ("--dropout 0.5", "a sweep tries several rates: name them with --rates, not --dropout"),
         ("--force", "a study is never overwritten: name another folder with --out instead of --force"),
-        ("--resume --out x", "a sweep goes on by itself; --resume is for train"),
+        ("--resume --out x", "a sweep resumes by itself; --resume is for train"),
         ("--trials 5", "--trials is for --search tpe; a grid tries every rate with every seed"),
         ("--hidden-range 4..8", "--hidden-range and --learning-rate-range are for --search tpe"),
         (
@@ -471,7 +471,7 @@ fn bad_options_are_refused_in_one_line() {
 }
 
 #[test]
-fn without_a_terminal_there_is_a_line_a_trial() {
+fn without_a_terminal_there_is_one_line_per_trial() {
     let folder = TempDir::new().unwrap();
     let output = run(&folder, &words(&QUICK.replace("--quiet", "--jobs 1")));
     let said = String::from_utf8(output.stderr).unwrap();

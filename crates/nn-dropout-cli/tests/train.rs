@@ -153,7 +153,7 @@ fn flowers(classes: [&str; 2]) -> String {
 }
 
 #[test]
-fn a_csv_of_ones_own_works_the_same_way() {
+fn a_csv_file_works_the_same_way() {
     let folder = TempDir::new().unwrap();
     for (name, classes) in [("text.csv", ["setosa", "\"virginica, wild\""]), ("integers.csv", ["10", "-9"])] {
         write(&folder, name, &flowers(classes));
@@ -208,7 +208,7 @@ fn numbers_are_predicted_where_the_task_is_regression() {
     assert_eq!(refused("a,y\n1,\n"), "error: table.csv: row 1, column `y`: expected a number, but got ``");
     assert_eq!(refused("a,y\n1,7\n2,7\n"), "error: table.csv: the target of all rows is 7; there is nothing to learn");
     let digits = refuse(&folder, &["train", "--task", "regression"]);
-    assert_eq!(digits, "error: the built-in digits are classes, and no task for regression");
+    assert_eq!(digits, "error: the built-in digits are classes: regression needs a table of your own");
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn a_run_is_overwritten_only_by_force_and_other_folders_never() {
     fs::create_dir(folder.path().join("photos")).unwrap();
     write(&folder, "photos/cat.png", "miaow");
     let line = refuse(&folder, &with(QUICK, &["--out", "photos", "--force"]));
-    assert_eq!(line, "error: photos is no run: it holds `cat.png`; name another folder with --out");
+    assert_eq!(line, "error: photos is not a run: it holds `cat.png`; name another folder with --out");
     assert_eq!(entries(&folder.path().join("photos")), ["cat.png"]);
 
     let line = refuse(&folder, &with(QUICK, &["--out", "photos/cat.png"]));
@@ -258,7 +258,7 @@ fn texts_are_categories_and_what_is_missing_does_not_matter() {
     {
         succeed(&folder, &words(&format!("train --data {fixtures}/{file} {options} --out {out}")));
     }
-    // The same table is the same table.
+    // The same table in another format gives the same bytes.
     for out in ["snappy", "zstd"] {
         for file in ["model.safetensors", "metrics.csv", "table.json"] {
             assert!(
@@ -288,7 +288,8 @@ fn texts_are_categories_and_what_is_missing_does_not_matter() {
     assert!(schema.contains(r#"{"name":"legs","categories":["2","3","4"]}"#), "{schema}");
 
     let line = refuse(&folder, &words(&format!("train --data {fixtures}/animals.csv --target kind")));
-    let hint = "column `name` has 120 different texts, and at most 100 are taken as categories; leave it out with --ignore \"name\"";
+    let hint =
+        "column `name` has 120 different texts, and at most 100 can be categories; leave it out with --ignore \"name\"";
     assert!(line.ends_with(hint), "{line}");
     let line = refuse(&folder, &words(&format!("train --data {fixtures}/animals.csv {options} --categories lags")));
     assert!(
@@ -306,7 +307,7 @@ fn texts_are_categories_and_what_is_missing_does_not_matter() {
 fn bad_tables_are_refused_in_one_line() {
     let folder = TempDir::new().unwrap();
     for (text, expected) in [
-        ("", "the file is empty: expected a header row, then a row a sample"),
+        ("", "the file is empty: expected a header row, then one row per sample"),
         ("a,y\n", "the file has a header, but no rows"),
         ("a,b\n1,2\n", "there is no column `y`, only `a`, `b`"),
         ("y\n1\n2\n", "there is no column besides `y` to predict it from"),
@@ -339,7 +340,7 @@ fn bad_tables_are_refused_in_one_line() {
     let line = refuse(&folder, &["train", "--data", "missing.csv", "--target", "y"]);
     assert!(line.starts_with("error: missing.csv: ") && line.contains("No such file"), "{line}");
     let line = refuse(&folder, &["train", "--data", "table.csv"]);
-    assert_eq!(line, "error: table.csv: which column is to be predicted? Name it with --target");
+    assert_eq!(line, "error: table.csv: which column should be predicted? Name it with --target");
     let line = refuse(&folder, &["train", "--target", "y"]);
     assert_eq!(line, "error: --target names a column of a CSV file; the built-in digits have none");
 }

@@ -23,24 +23,26 @@
 //!
 //! - [`Probability`]: p, checked once.
 //! - [`Mask`]: which elements are kept. Its definition is a promise and will not change.
-//! - [`Draw`]: a layer's noise for one forward call; `forward` and `backward` over slices.
-//! - [`Generator`]: seeds, and gives every layer its number and every training-mode call its mask: one of ours,
+//! - [`Index`]: which bit of a mask each element gets. Shared axes, parts of a tensor and orders of memory are strides.
+//! - [`Draw`]: a layer's noise for one forward call, that is a mask, an index and an [`Effect`]; forward and backward over
+//!   slices, [fused](On) with a bias and a residual.
+//! - [`Generator`]: a seed. It gives every layer its number and every training-mode call its mask: one of ours,
 //!   [PyTorch's](Generator::torch) or [JAX's](Generator::jax).
-//! - The layers of `torch.nn`: [`Dropout`], [`Dropout1d`], [`Dropout2d`], [`Dropout3d`], [`AlphaDropout`] and
-//!   [`FeatureAlphaDropout`].
+//! - [`Layer`]: a [`Kind`], a rate and a mode. [`Dropout`], [`Dropout1d`], [`Dropout2d`], [`Dropout3d`], [`AlphaDropout`] and
+//!   [`FeatureAlphaDropout`] are one each, as in `torch.nn`.
 //!
 //! # Speed
 //!
 //! Bits are drawn and applied in one pass over memory with the widest vector instructions that the CPU has: AVX-512 or AVX2
 //! on x86-64, NEON on AArch64, simd128 on WebAssembly where the program is compiled for it; see [`kernel_name`]. The bits
-//! and values are the same with all of them, and on any number of threads. Nothing is allocated, but for PyTorch's masks
-//! one bit an element.
+//! and values are the same with all of them, and on any number of threads. Nothing is allocated, except one bit per
+//! element for PyTorch's masks.
 //!
 //! # Features
 //!
 //! - `rayon` (default): large tensors are shared out among rayon's threads.
-//! - `serde`: [`Probability`], [`Mask`], [`Draw`] and [`GeneratorState`] can be serialised.
-//! - `ndarray`: layers accept `ndarray` arrays of any dimension and memory order.
+//! - `serde`: [`Probability`], [`Mask`], [`Index`], [`Draw`], [`Kind`], [`Mode`] and [`GeneratorState`] can be serialised.
+//! - `ndarray`: layers accept `ndarray` arrays and views of any dimension and strides.
 
 #![deny(unsafe_code)]
 
@@ -64,3 +66,18 @@ pub use self::layer::{
 pub use self::spec::index::{Axis, Index, IndexError};
 pub use self::spec::probability::{Probability, ProbabilityError};
 pub use self::spec::threefry::JaxKey;
+
+/// Compiles and runs the Rust in the pages.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/draw.md")]
+    struct Draw;
+    #[doc = include_str!("../../../docs/layers.md")]
+    struct Layers;
+    #[doc = include_str!("../../../docs/mask.md")]
+    struct Mask;
+    #[doc = include_str!("../../../docs/port-from-pytorch-and-jax.md")]
+    struct Port;
+}

@@ -1,4 +1,4 @@
-//! All that a training run is at one moment, in one file, and the weights of models.
+//! Checkpoints: the whole state of a training in one file; and the weights that it can start with.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,17 +12,17 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::model::Gpt;
-use crate::{files, weights};
+use crate::io::{files, weights};
 
-/// Where a run is, but for the weights and the optimiser.
+/// The state of a run besides the weights and the optimiser.
 pub struct Progress {
-    /// How many steps have been made.
+    /// The number of steps so far.
     pub step: usize,
     /// `metrics.csv` so far.
     pub metrics: String,
 }
 
-/// The file: the weights as nanoGPT names them, the optimiser's state as bytes, the rest as metadata.
+/// The file has the weights with nanoGPT's names, the optimiser's state as bytes, and the rest as metadata.
 pub fn to_bytes(
     model: &Gpt,
     optimizer: &ModuleOptimizer,
@@ -46,7 +46,7 @@ const STEP: &str = "step";
 const METRICS: &str = "metrics";
 const GENERATOR: &str = "generator";
 
-/// Puts a model, an optimiser and a generator where they were when the checkpoint was made.
+/// Restores a model, an optimiser and a generator from a checkpoint.
 pub fn load(
     bytes: Vec<u8>,
     model: Gpt,
@@ -72,12 +72,12 @@ pub fn read_weights(path: &Path, model: Gpt) -> Result<Gpt> {
     weights::load(model, bytes, is_ignored).with_context(|| path.display().to_string())
 }
 
-/// What nanoGPT has twice or can work out, and what checkpoints have besides the weights.
+/// The tensors that are not weights: nanoGPT's copies and constants, and the optimiser in checkpoints.
 fn is_ignored(name: &str) -> bool {
     name == OPTIMIZER || name == "lm_head.weight" || name.ends_with(".attn.bias")
 }
 
-/// How many tokens the model has that these weights are of.
+/// The number of tokens of the model with these weights.
 pub fn vocab_size(path: &Path) -> Result<usize> {
     let bytes = files::read(path)?;
     let rows = || {
@@ -88,7 +88,7 @@ pub fn vocab_size(path: &Path) -> Result<usize> {
     rows().with_context(|| path.display().to_string())
 }
 
-/// Numbers the parameters in their order: an optimiser's state names them by number, and those that Burn gives are random.
+/// Numbers the parameters in order. An optimiser's state names them by number, and Burn's own numbers are random.
 pub fn number_parameters(model: Gpt) -> Gpt {
     struct Number(u64);
     impl ModuleMapper for Number {

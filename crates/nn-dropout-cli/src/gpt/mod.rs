@@ -1,16 +1,10 @@
-//! A GPT: the model, and what trains it and speaks with it.
+//! A GPT: trained on a text, saved, and used to continue one.
 
-mod checkpoint;
-mod generate;
-mod model;
-mod report;
-mod tokens;
-mod train;
-mod training;
-
-use nn_dropout_burn::Dropout;
-
-pub use generate::{GenerateArgs, generate};
-pub use model::GptConfig;
-pub use train::train;
-pub use training::{GptTraining, Source, load};
+pub mod checkpoint;
+pub mod model;
+pub mod optimizer;
+pub mod run;
+pub mod sampling;
+pub mod source;
+pub mod tokens;
+pub mod trainer;

@@ -1,159 +1,42 @@
-//! GPT-2's decoder with nanoGPT's architecture and names: learned positions, pre-norm blocks of causal attention and a
-//! perceptron, exact GELU, one matrix for input and output embeddings; dropout wherever nanoGPT has it.
-//!
-//! Radford, Wu, Child, Luan, Amodei and Sutskever, "Language models are unsupervised multitask learners", 2019; and
-//! <https://github.com/karpathy/nanoGPT>, whose `state_dict` this model's weights are.
+//! The GPT that the settings make.
 
-use burn::module::{Module, Param};
-use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear};
-use burn::tensor::activation::{gelu, softmax};
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::tensor::Device;
+use nn_dropout::Generator;
+use nn_dropout_burn::{Dropout, DropoutConfig};
+use nn_dropout_models::GptConfig;
+use nn_dropout_models::gpt::Parts;
+use rand_distr::{Distribution, StandardNormal};
 
-use super::Dropout;
+use crate::settings::GptSettings;
+use crate::trainer::rng;
 
-/// The sizes of a model.
-#[derive(Clone, Copy)]
-pub struct GptConfig {
-    pub vocab_size: usize,
-    pub block_size: usize,
-    pub n_layer: usize,
-    pub n_head: usize,
-    pub n_embd: usize,
-    pub bias: bool,
-}
+pub type Gpt = nn_dropout_models::Gpt<Dropout>;
 
-#[derive(Module, Debug)]
-pub struct Gpt {
-    transformer: Transformer,
-}
+/// The stream of the seed that the weights are drawn from. The batch of step 0 has the next one.
+const WEIGHTS_STREAM: u64 = 0;
 
-#[derive(Module, Debug)]
-struct Transformer {
-    wte: Embedding,
-    wpe: Embedding,
-    drop: Dropout,
-    h: Vec<Block>,
-    ln_f: LayerNorm,
-}
-
-#[derive(Module, Debug)]
-struct Block {
-    ln_1: LayerNorm,
-    attn: CausalSelfAttention,
-    ln_2: LayerNorm,
-    mlp: Mlp,
-}
-
-#[derive(Module, Debug)]
-struct CausalSelfAttention {
-    c_attn: Linear,
-    c_proj: Linear,
-    attn_dropout: Dropout,
-    resid_dropout: Dropout,
-    n_head: usize,
-}
-
-#[derive(Module, Debug)]
-struct Mlp {
-    c_fc: Linear,
-    c_proj: Linear,
-    dropout: Dropout,
-}
-
-/// What a new model is made of.
-pub struct Parts<'a> {
-    /// The next normally distributed number, with mean 0 and variance 1.
-    pub normal: &'a mut dyn FnMut() -> f32,
-    /// A new dropout layer, of which a model has many alike.
-    pub dropout: &'a dyn Fn() -> Dropout,
-    pub device: &'a Device,
-}
-
-impl Gpt {
-    pub fn new(config: &GptConfig, parts: &mut Parts) -> Self {
-        let GptConfig { vocab_size, block_size, n_layer, n_embd, .. } = *config;
-        let wte = Embedding { weight: parts.matrix([vocab_size, n_embd], 0.02) };
-        let wpe = Embedding { weight: parts.matrix([block_size, n_embd], 0.02) };
-        let drop = (parts.dropout)();
-        let h = (0..n_layer).map(|_| Block::new(config, parts)).collect();
-        Self { transformer: Transformer { wte, wpe, drop, h, ln_f: parts.layer_norm(config) } }
-    }
-
-    /// The logits of the next token after each, `[batch, token, vocabulary]`, for tokens of shape `[batch, token]`.
-    pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
-        let Transformer { wte, wpe, drop, h, ln_f } = &self.transformer;
-        let [_, count] = tokens.dims();
-        let positions = Tensor::arange(0..count as i64, &tokens.device()).unsqueeze();
-        let x = drop.forward(wte.forward(tokens) + wpe.forward(positions));
-        let x = ln_f.forward(h.iter().fold(x, |x, block| block.forward(x)));
-        x.matmul(wte.weight.val().transpose().unsqueeze())
+/// The sizes of the model with these settings.
+pub fn sizes(settings: &GptSettings, vocab_size: usize) -> GptConfig {
+    GptConfig {
+        vocab_size,
+        block_size: settings.block_size.get(),
+        n_layer: settings.n_layer.get(),
+        n_head: settings.n_head.get(),
+        n_embd: settings.n_embd.get(),
+        bias: settings.bias,
     }
 }
 
-impl Block {
-    fn new(config: &GptConfig, parts: &mut Parts) -> Self {
-        let n = config.n_embd;
-        // What is added to the residual grows with the number of layers; so their weights start smaller.
-        let projection = 0.02 / (2.0 * config.n_layer as f32).sqrt();
-        Self {
-            ln_1: parts.layer_norm(config),
-            attn: CausalSelfAttention {
-                c_attn: parts.linear([n, 3 * n], 0.02, config.bias),
-                c_proj: parts.linear([n, n], projection, config.bias),
-                attn_dropout: (parts.dropout)(),
-                resid_dropout: (parts.dropout)(),
-                n_head: config.n_head,
-            },
-            ln_2: parts.layer_norm(config),
-            mlp: Mlp {
-                c_fc: parts.linear([n, 4 * n], 0.02, config.bias),
-                c_proj: parts.linear([4 * n, n], projection, config.bias),
-                dropout: (parts.dropout)(),
-            },
-        }
-    }
-
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let x = x.clone() + self.attn.forward(self.ln_1.forward(x));
-        x.clone() + self.mlp.forward(self.ln_2.forward(x))
-    }
-}
-
-impl CausalSelfAttention {
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let [batch, count, channels] = x.dims();
-        let size = channels / self.n_head;
-        let heads = |x: Tensor<3>| x.reshape([batch, count, self.n_head, size]).swap_dims(1, 2);
-        let parts: [Tensor<3>; 3] = self.c_attn.forward(x).chunk(3, 2).try_into().expect("three of them");
-        let [query, key, value] = parts.map(heads);
-
-        let future = Tensor::<2, Bool>::tril_mask([count, count], 0, &query.device()).unsqueeze();
-        let scores =
-            query.matmul(key.transpose()).div_scalar((size as f64).sqrt()).mask_fill(future, f32::NEG_INFINITY);
-        let weights = self.attn_dropout.forward(softmax(scores, 3));
-        let y = weights.matmul(value).swap_dims(1, 2).reshape([batch, count, channels]);
-        self.resid_dropout.forward(self.c_proj.forward(y))
-    }
-}
-
-impl Mlp {
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.dropout.forward(self.c_proj.forward(gelu(self.c_fc.forward(x))))
-    }
-}
-
-impl Parts<'_> {
-    fn matrix(&mut self, shape: [usize; 2], deviation: f32) -> Param<Tensor<2>> {
-        let numbers = (0..shape[0] * shape[1]).map(|_| deviation * (self.normal)()).collect::<Vec<f32>>();
-        Param::from_tensor(Tensor::from_data(TensorData::new(numbers, shape), self.device))
-    }
-
-    fn linear(&mut self, shape: [usize; 2], deviation: f32, bias: bool) -> Linear {
-        let bias = bias.then(|| Param::from_tensor(Tensor::zeros([shape[1]], self.device)));
-        Linear { weight: self.matrix(shape, deviation), bias }
-    }
-
-    fn layer_norm(&self, config: &GptConfig) -> LayerNorm {
-        LayerNormConfig::new(config.n_embd).with_bias(config.bias).init(self.device)
-    }
+/// A model with random weights.
+pub fn new_model(config: &GptConfig, settings: &GptSettings, generator: &Generator, device: &Device) -> Gpt {
+    let mut rng = rng(settings.seed, WEIGHTS_STREAM);
+    let dropout = DropoutConfig::new(settings.dropout.get());
+    Gpt::new(
+        config,
+        &mut Parts {
+            normal: &mut || StandardNormal.sample(&mut rng),
+            dropout: &|| dropout.init_with(generator),
+            device,
+        },
+    )
 }

@@ -1,4 +1,4 @@
-//! What a GPT learns from: the characters of a text, or batches of tokens made elsewhere.
+//! Tokens that a GPT learns from: the characters of a text, or batches made elsewhere.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,10 +8,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::files;
-use crate::tensors::read_npy_i64;
+use crate::io::files;
+use crate::io::tensors::read_npy_i64;
 
-/// The characters that a model knows, each a token: its number is its place in their order.
+/// The characters that a model knows. The number of a token is the index of its character.
 #[derive(Clone, PartialEq)]
 pub struct Vocabulary(Vec<char>);
 
@@ -44,7 +44,7 @@ impl Vocabulary {
     }
 }
 
-/// A batch: what the model sees, and what comes next at each place, `[batch, block]` each.
+/// A batch: the tokens that the model sees, and the next token of each; `[batch, block]` both.
 pub struct Batch {
     pub inputs: Vec<i64>,
     pub targets: Vec<i64>,
@@ -66,7 +66,7 @@ impl Batch {
     }
 }
 
-/// A text, of which the last tenth is for validation.
+/// A text. Its last tenth is for validation.
 pub struct Text {
     pub vocabulary: Vocabulary,
     tokens: Vec<i64>,
@@ -105,7 +105,7 @@ impl Text {
     }
 }
 
-/// Batches that cover a text evenly, at most so many.
+/// At most `most` batches that cover a text evenly.
 pub fn even_batches(text: &[i64], size: usize, block: usize, most: usize) -> Vec<Batch> {
     let blocks = (text.len() - 1) / block;
     let taken = blocks.min(most * size);
@@ -113,7 +113,7 @@ pub fn even_batches(text: &[i64], size: usize, block: usize, most: usize) -> Vec
     starts.chunks(size).map(|starts| Batch::of_blocks(text, starts, block)).collect()
 }
 
-/// Batches made elsewhere, one a step.
+/// Batches made elsewhere, one per step.
 pub struct Batches {
     tokens: Vec<i64>,
     /// Steps, batch, block.
@@ -128,7 +128,7 @@ impl Batches {
         let [steps, 2, batch, block] = *shape else {
             bail!("{shown}: expected the shape (steps, 2, batch, block), but got {shape:?}");
         };
-        ensure!(!tokens.is_empty(), "{shown}: there are no tokens in it");
+        ensure!(!tokens.is_empty(), "{shown}: the file has no tokens");
         ensure!(block <= block_size, "{shown}: a block has {block} tokens, and the model's block_size is {block_size}");
         if let Some(token) = tokens.iter().find(|&&token| !(0..vocab_size as i64).contains(&token)) {
             bail!("{shown}: expected tokens from 0 to {}, but got {token}", vocab_size - 1);

@@ -1,16 +1,7 @@
-//! A multi-layer perceptron for tables: the model, and what trains it.
+//! A multi-layer perceptron for tables: trained, saved, and used for predictions.
 
-mod cells;
-mod data;
-mod model;
-mod predict;
-mod report;
-mod schema;
-mod train;
-mod training;
-mod uncertainty;
-
-pub use data::Table;
-pub use predict::{PredictArgs, predict};
-pub use train::{keep, train};
-pub use training::MlpTraining;
+pub mod model;
+pub mod prediction;
+pub mod run;
+pub mod trainer;
+pub mod uncertainty;

@@ -1,93 +1,24 @@
-//! Monte Carlo dropout: what a network predicts with dropout on, again and again, and how much it disagrees with itself.
-//!
-//! Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty in deep learning", ICML 2016.
+//! What a network's uncertainty is worth.
 
-use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Tensor, TensorData};
+use super::prediction::Prediction;
+use crate::table::{Part, Targets};
 
-use super::data::{Part, Targets};
-use super::model::Mlp;
-use super::schema::{Schema, Target};
-
-/// What is predicted for a row.
-pub struct Prediction {
-    /// The mean probability of each class; or one number, standardised.
-    pub outputs: Vec<f64>,
-    /// Of classes the entropy of these means, in nats: all uncertainty. Of a number the standard deviation of the samples.
-    pub uncertainty: f64,
-    /// What is left of the entropy without that of the single samples: what more training data would take away.
-    pub mutual_information: f64,
-}
-
-impl Prediction {
-    /// The most probable class.
-    pub fn class(&self) -> usize {
-        let classes = 0..self.outputs.len();
-        classes.rev().max_by(|&a, &b| self.outputs[a].total_cmp(&self.outputs[b])).expect("there are classes")
-    }
-}
-
-/// Predicts standardised rows, so often each. On an autodiff device dropout is on, on another it is off.
-pub fn sample(model: &Mlp, schema: &Schema, features: &[f32], samples: usize, device: &Device) -> Vec<Prediction> {
-    const ROWS: usize = 1024;
-    let width = schema.inputs();
-    let chunks = features.chunks(ROWS * width).map(|rows| {
-        let count = rows.len() / width;
-        let x = Tensor::<2>::from_data(TensorData::new(rows.to_vec(), [count, width]), device);
-        let samples = (0..samples).map(|_| {
-            let outputs = model.forward(x.clone());
-            let outputs = if let Target::Classes(_) = schema.target { softmax(outputs, 1) } else { outputs };
-            outputs.into_data().iter::<f64>().collect::<Vec<f64>>()
-        });
-        let samples: Vec<Vec<f64>> = samples.collect();
-        (0..count).map(|row| Prediction::of(&samples, row, &schema.target)).collect::<Vec<_>>()
-    });
-    chunks.flatten().collect()
-}
-
-impl Prediction {
-    /// Of a row, from each sample's outputs for all rows.
-    fn of(samples: &[Vec<f64>], row: usize, target: &Target) -> Self {
-        let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / samples.len() as f64;
-        let outputs = target.outputs();
-        let of_row = row * outputs..(row + 1) * outputs;
-        let means: Vec<f64> = of_row.clone().map(|i| mean(&mut samples.iter().map(|sample| sample[i]))).collect();
-        let (uncertainty, mutual_information) = match target {
-            Target::Classes(_) => {
-                let total = entropy(&means);
-                let within = mean(&mut samples.iter().map(|sample| entropy(&sample[of_row.clone()])));
-                // Rounding alone could make it negative.
-                (total, (total - within).max(0.0))
-            }
-            Target::Numbers(_) => {
-                (mean(&mut samples.iter().map(|sample| (sample[row] - means[0]).powi(2))).sqrt(), 0.0)
-            }
-        };
-        Self { outputs: means, uncertainty, mutual_information }
-    }
-}
-
-/// In nats.
-fn entropy(probabilities: &[f64]) -> f64 {
-    probabilities.iter().filter(|&&p| p > 0.0).map(|&p| -p * p.ln()).sum()
-}
-
-/// Whether uncertainty tells wrong predictions from right ones.
+/// Whether wrong predictions are more uncertain than right ones.
 pub struct Reliability {
-    /// The score of the rows, so many of which are left if the most uncertain ones are not: the share of right classes, or the root of
-    /// the mean squared error of numbers, standardised. `(share, score)`, from all rows to few.
+    /// The score of the rows that remain after dropping the most uncertain: the share of right classes, or the root of the mean squared
+    /// error of standardised numbers. `(share, score)`, from all rows to few.
     pub kept: Vec<(f64, f64)>,
     /// The score of the more certain half, and that of the others.
     pub halves: [f64; 2],
-    /// In what share of pairs of a wrong and a right answer the wrong one is the more uncertain: the area under the ROC curve. By the
-    /// entropy and by the mutual information; none if there are no such pairs.
+    /// The share of pairs of a wrong and a right answer in which the wrong one is more uncertain: the area under the ROC curve, by the
+    /// entropy and by the mutual information. None if there are no such pairs.
     pub auroc: Option<[f64; 2]>,
 }
 
 impl Reliability {
-    /// On rows whose targets are known.
+    /// The reliability on rows with known targets.
     pub fn of(predictions: &[Prediction], part: &Part) -> Self {
-        // What makes the score of a row: 1 if it is right, or the squared error.
+        // 1 if the row is right, else 0; or its squared error.
         let outcome = |(row, prediction): (usize, &Prediction)| match &part.targets {
             Targets::Classes { numbers, .. } => f64::from(prediction.class() == numbers[row]),
             Targets::Numbers(numbers) => (prediction.outputs[0] - f64::from(numbers[row])).powi(2),
@@ -121,7 +52,7 @@ impl Reliability {
     }
 }
 
-/// The share of pairs of which the wrong one has the higher value; equal ones count half.
+/// The share of pairs in which the wrong one has the higher value; equal values count half.
 fn area(mut values: Vec<(f64, bool)>) -> Option<f64> {
     values.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (mut pairs, mut right) = (0.0, 0.0);

@@ -1,16 +1,13 @@
-//! What the trials of a sweep say.
+//! What the trials of a sweep show: the candidate to choose, and why.
 
-use std::fmt;
-
-use super::plan::Candidate;
-use super::study::{Record, State};
-use crate::training::Metric;
+use super::trial::{Candidate, State, TrialResult};
+use crate::metric::Metric;
 
 /// A mean over seeds.
 #[derive(Clone, Copy)]
 pub struct Mean {
     pub value: f64,
-    /// Its standard error, from two seeds on.
+    /// Its standard error, with at least two seeds.
     pub error: Option<f64>,
 }
 
@@ -19,22 +16,23 @@ pub struct Row {
     pub candidate: Candidate,
     pub complete: usize,
     pub stopped: usize,
-    /// Of the complete ones.
+    /// The means of the complete trials.
     pub train: Mean,
     pub validation: Mean,
 }
 
-/// Which candidate the trials speak for.
+/// The candidate that the trials favour.
 pub struct Answer {
-    /// By size, rate and learning rate.
+    /// Sorted by size, rate and learning rate.
     pub rows: Vec<Row>,
     /// The row with the best mean on the validation part.
     pub best: usize,
-    /// The first row within one standard error of it: no more noise, and no larger a network, than the data call for. Breiman,
+    /// The first row within one standard error of the best: no more noise, and no larger a network, than the data need. Breiman,
     /// Friedman, Olshen and Stone, "Classification and regression trees", 1984, section 3.4.3.
     pub chosen: usize,
-    /// How many rows lie within, and of how many that can be chosen.
+    /// The number of rows within one standard error of the best.
     pub within: usize,
+    /// The number of rows that could be chosen.
     pub eligible: usize,
     metric: Metric,
 }
@@ -47,50 +45,38 @@ impl Mean {
         Self { value, error: (values.len() > 1).then(|| (variance / count).sqrt()) }
     }
 
-    /// For people.
+    /// The mean and its error, formatted.
     pub fn shown(self, metric: Metric) -> String {
         let error = self.error.map(|error| format!(" ± {}", metric.difference(error)));
         metric.shown(self.value) + &error.unwrap_or_default()
     }
 }
 
-impl fmt::Display for Candidate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "p = {}", self.dropout.get())?;
-        if let Some(size) = self.hidden {
-            write!(f, ", hidden size {size}")?;
-        }
-        if let Some(rate) = self.learning_rate {
-            write!(f, ", learning rate {rate}")?;
-        }
-        Ok(())
-    }
-}
-
 impl Answer {
     /// `None` if no trial is complete.
-    pub fn of<'a>(records: impl Iterator<Item = &'a Record>, metric: Metric) -> Option<Self> {
-        let mut records: Vec<&Record> = records.collect();
-        let order = |record: &Record| {
-            let Candidate { dropout, hidden, learning_rate } = record.trial.candidate.clone();
+    pub fn of<'a>(results: impl Iterator<Item = &'a TrialResult>, metric: Metric) -> Option<Self> {
+        let mut results: Vec<&TrialResult> = results.collect();
+        let order = |result: &TrialResult| {
+            let Candidate { dropout, hidden, learning_rate } = result.trial.candidate.clone();
             (hidden, dropout.get(), learning_rate.map(f64::from))
         };
-        records.sort_by(|a, b| order(a).partial_cmp(&order(b)).expect("settings are numbers"));
-        let rows = records.chunk_by(|a, b| a.trial.candidate == b.trial.candidate).map(|same| {
-            let complete: Vec<&&Record> = same.iter().filter(|record| record.state == State::Complete).collect();
-            let mean =
-                |value: fn(&Record) -> f64| Mean::of(&complete.iter().map(|record| value(record)).collect::<Vec<_>>());
+        results.sort_by(|a, b| order(a).partial_cmp(&order(b)).expect("settings are numbers"));
+        let rows = results.chunk_by(|a, b| a.trial.candidate == b.trial.candidate).map(|same| {
+            let complete: Vec<&&TrialResult> = same.iter().filter(|result| result.state == State::Complete).collect();
+            let mean = |value: fn(&TrialResult) -> f64| {
+                Mean::of(&complete.iter().map(|result| value(result)).collect::<Vec<_>>())
+            };
             Row {
                 candidate: same[0].trial.candidate.clone(),
                 complete: complete.len(),
                 stopped: same.len() - complete.len(),
-                train: mean(|record| record.last().train.metric),
-                validation: mean(|record| record.last().validation.metric),
+                train: mean(|result| result.last().train.metric),
+                validation: mean(|result| result.last().validation.metric),
             }
         });
         let rows: Vec<Row> = rows.collect();
 
-        // One lucky seed does not make a candidate the best, and one hopeless seed is enough not to be.
+        // One lucky seed is not enough to be chosen, and one hopeless seed is enough not to be.
         let most = rows.iter().map(|row| row.complete).max()?;
         let merit = |row: &Row| metric.merit(row.validation.value);
         let can_be_chosen = |row: &Row| row.stopped == 0 && row.complete >= most.clamp(1, 2) && !merit(row).is_nan();
@@ -101,7 +87,7 @@ impl Answer {
         Some(Self { best, chosen: *within.first()?, within: within.len(), eligible: eligible.len(), rows, metric })
     }
 
-    /// The answer in sentences, the first of them the answer itself.
+    /// The answer in sentences; the first is the answer itself.
     pub fn sentences(&self) -> Vec<String> {
         let metric = self.metric;
         let (best, chosen) = (&self.rows[self.best], &self.rows[self.chosen]);
@@ -124,14 +110,14 @@ impl Answer {
             against.unwrap_or_default()
         )];
         let Some(error) = best.validation.error else {
-            sentences.push("With one seed there is no telling chance from merit: add --seeds.".to_owned());
+            sentences.push("One seed cannot separate chance from merit: add --seeds.".to_owned());
             return sentences;
         };
         let error = Mean { value: best.validation.value, error: Some(error) }.shown(metric);
         if self.eligible > 1 && self.within == self.eligible {
             sentences.push(format!(
                 "The data cannot tell these candidates apart: all lie within one standard error of the best, {} ({error}). So the \
-                 least noise is chosen; more --seeds or more data may tell.",
+                 least noise is chosen; more --seeds or more data may show a difference.",
                 best.candidate
             ));
         } else if self.chosen != self.best {
@@ -156,12 +142,12 @@ impl Answer {
         sentences
     }
 
-    /// How much better the network is on what it is trained on.
+    /// How much better the network is on its training data.
     pub fn gap(&self, row: &Row) -> f64 {
         self.metric.merit(row.train.value) - self.metric.merit(row.validation.value)
     }
 
-    /// What was chosen, but without dropout.
+    /// The chosen candidate without dropout.
     fn without_dropout(&self) -> Option<&Row> {
         let chosen = &self.rows[self.chosen].candidate;
         let same = |of: &Candidate| of.hidden == chosen.hidden && of.learning_rate == chosen.learning_rate;
@@ -173,25 +159,25 @@ impl Answer {
 mod tests {
     use nn_dropout::Probability;
 
-    use super::super::plan::Trial;
+    use super::super::trial::Trial;
     use super::*;
-    use crate::training::{Metrics, Score};
+    use crate::metric::{Metrics, Score};
 
-    /// A trial that ended like this, with a training score that is 0.1 better.
-    fn record(p: f64, seed: u64, merit: f64, state: State) -> Record {
+    /// A trial that ended like this; its training score is 0.1 better.
+    fn record(p: f64, seed: u64, merit: f64, state: State) -> TrialResult {
         let dropout = Probability::new(p).unwrap();
         let score = |metric| Score { loss: 0.0, metric };
         let metrics = Metrics { epoch: 1, train: score(merit + 0.1), validation: score(merit) };
-        let candidate = Candidate { dropout, hidden: None, learning_rate: None };
-        Record { trial: Trial { candidate, seed }, state, seconds: 1.0, history: vec![metrics] }
+        let candidate = Candidate::rate(dropout);
+        TrialResult { trial: Trial { candidate, seed }, state, seconds: 1.0, history: vec![metrics] }
     }
 
-    /// The answer to trials that are all complete, two of each rate: merits around a mean.
+    /// The answer to two complete trials per rate, with merits around a mean.
     fn answer(rates: &[(f64, f64, f64)]) -> Answer {
         let trials = rates.iter().flat_map(|&(p, mean, around)| {
             [(42, mean - around), (43, mean + around)].map(|(seed, merit)| record(p, seed, merit, State::Complete))
         });
-        let trials: Vec<Record> = trials.collect();
+        let trials: Vec<TrialResult> = trials.collect();
         Answer::of(trials.iter(), Metric::Accuracy).unwrap()
     }
 
@@ -214,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn data_that_cannot_tell_are_said_to() {
+    fn data_that_cannot_tell_candidates_apart_are_reported() {
         let found = answer(&[(0.0, 0.88, 0.01), (0.3, 0.9, 0.03), (0.6, 0.89, 0.01)]);
         assert_eq!((chosen(&found), found.within, found.eligible), (0.0, 3, 3));
         let said = found.sentences().join(" ");
@@ -231,14 +217,14 @@ mod tests {
         assert!(found.rows[0].validation.error.is_none());
         assert!(found.sentences()[1].contains("add --seeds") && chosen(&found) == 0.5);
 
-        let mut trials: Vec<Record> = (1..3).map(|seed| record(0.0, seed, 0.8, State::Complete)).collect();
+        let mut trials: Vec<TrialResult> = (1..3).map(|seed| record(0.0, seed, 0.8, State::Complete)).collect();
         trials.push(record(0.3, 1, 0.99, State::Complete));
         trials.extend([record(0.5, 1, 0.95, State::Complete), record(0.5, 2, 0.95, State::Stopped)]);
         let found = Answer::of(trials.iter(), Metric::Accuracy).unwrap();
         assert_eq!(chosen(&found), 0.0);
         assert!(found.sentences().join(" ").contains("1 of 5 trials was stopped early"));
         assert!(Answer::of([].into_iter(), Metric::Accuracy).is_none());
-        // Less is better where a loss is compared.
+        // Less is better if a loss is compared.
         assert_eq!(chosen(&Answer::of(one.iter(), Metric::CrossEntropy).unwrap()), 0.0);
     }
 }

@@ -409,6 +409,27 @@ fn infinities_nans_and_signs_propagate_as_in_a_product() {
     }
 }
 
+/// Few elements of every type, in all forms and with all families and indices: what Miri has time for.
+#[test]
+fn small_calls_match_the_specification() {
+    fn check<T: Element + PartialEq>(kept: T) {
+        for kernel in KERNELS.iter() {
+            let reference = Reference::new(3, 100, 7, kept);
+            reference.check(kernel, 1, 70, 3, true);
+            reference.check(kernel, 0, 0, 0, false);
+        }
+        for index in
+            [Index::endless(), Index::new(5, [(9, 3), (2, 0), (3, 1)]), Index::new(9, [(20, u64::MAX), (3, 0)])]
+        {
+            check_index::<T>(&index, &[(1, 45)]);
+        }
+    }
+    check(1.25f32);
+    check(1.25f64);
+    check(f16::from_f32(1.25));
+    check(bf16::from_f32(1.25));
+}
+
 #[cfg(feature = "rayon")]
 #[test]
 fn results_do_not_depend_on_the_threads() {

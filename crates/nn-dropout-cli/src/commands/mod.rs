@@ -1,0 +1,13 @@
+//! The commands, one file each.
+
+pub mod apply;
+pub mod generate;
+pub mod predict;
+pub mod sweep;
+pub mod train;
+
+/// How a command ended.
+pub enum Ended {
+    Finished,
+    Interrupted,
+}

@@ -1,0 +1,150 @@
+//! `nn-dropout train`: one network, trained with dropout.
+
+use anyhow::{Result, bail};
+use maud::Markup;
+use nn_dropout::Probability;
+
+use super::Ended;
+use crate::gpt::source;
+use crate::gpt::trainer::{GptTrainer, losses};
+use crate::io::run_dir::{CONFIG, REPORT, RunDir};
+use crate::metric::Metrics;
+use crate::mlp::prediction::SEED;
+use crate::mlp::trainer::MlpTrainer;
+use crate::settings::file::{read, to_toml};
+use crate::settings::numbers::probability;
+use crate::settings::{GPT, GptSettings, MlpSettings, Options, Output, Settings, Task};
+use crate::table::Table;
+use crate::trainer::{Trainer, progress_bar};
+use crate::{gpt, interrupt, mlp, report};
+
+/// Train a network with dropout: a multi-layer perceptron on a table, or a GPT on a text
+///
+/// Without options a perceptron learns to read handwritten digits. Every option except --config and --resume can also be a key
+/// of the TOML file that --config names, with underscores for dashes; an option on the command line wins.
+#[derive(clap::Args)]
+pub struct TrainArgs {
+    /// The probability that an activation is dropped [default: 0.5 for mlp, 0.2 for gpt]
+    #[arg(long, value_name = "P", value_parser = probability)]
+    dropout: Option<Probability>,
+    #[command(flatten)]
+    options: Options,
+    /// Resume the run in the folder for the results from its last checkpoint
+    #[arg(long, help_heading = GPT)]
+    resume: bool,
+    /// Overwrite the run in the folder for the results, if there is one
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, hide_possible_values = true)]
+    force: Option<bool>,
+}
+
+pub fn train(args: &TrainArgs) -> Result<Ended> {
+    let options = Options { dropout: args.dropout, force: args.force, ..args.options.clone() }.with_file()?;
+    let options = if args.resume { resumed(options)? } else { options };
+    let output = Output::of(&options);
+    match Settings::of(options)? {
+        Settings::Mlp(_) if args.resume => bail!("--resume is for --model gpt"),
+        Settings::Mlp(settings) => train_mlp(&settings, &output),
+        Settings::Gpt(settings) => train_gpt(&settings, &output, args.resume),
+    }
+}
+
+/// These options, over the settings of the run to resume.
+fn resumed(options: Options) -> Result<Options> {
+    match &options.out {
+        Some(folder) if folder.join(CONFIG).exists() => {
+            let run = read(&folder.join(CONFIG))?;
+            Ok(options.over(run))
+        }
+        Some(folder) => bail!("there is no run to resume in {}", folder.display()),
+        None => bail!("--resume needs --out, the folder of the run to resume"),
+    }
+}
+
+/// Nothing is written before all input has been checked.
+fn train_mlp(settings: &MlpSettings, output: &Output) -> Result<Ended> {
+    let table = Table::load(settings)?;
+    let bar = progress_bar("epoch", settings.epochs.get(), output.quiet);
+    let mut trainer = MlpTrainer::new(settings.clone(), &table, bar.clone())?;
+    let folder = output.folder(&settings.data, settings.dropout, settings.seed);
+    let run = RunDir::create(folder, &to_toml(settings)?, output.force)?;
+    interrupt::listen()?;
+    let (history, _) = train_and_report(&run, settings, &table, &mut trainer)?;
+    bar.finish_and_clear();
+
+    let Some(last) = history.last() else {
+        println!("interrupted before the first epoch ended; the settings are in {}", run.path().display());
+        return Ok(Ended::Interrupted);
+    };
+    let is_finished = last.epoch == settings.epochs.get();
+    if !is_finished {
+        println!("interrupted after {} of {} epochs", last.epoch, settings.epochs);
+    }
+    let metric = settings.task.metric();
+    for (part, score) in [("training", last.train), ("validation", last.validation)] {
+        let (title, shown) = (format!("{part} {}", metric.name()), metric.shown(score.metric));
+        match settings.task {
+            Task::Classification => println!("{title:<20} {shown:>7}"),
+            Task::Regression => println!("{title:<13} {shown:>7}, {} {:.4}", metric.loss_name(), score.loss),
+        }
+    }
+    if settings.task == Task::Classification {
+        println!("{:<20} {:>5.1} points", "gap", 100.0 * (last.train.metric - last.validation.metric));
+    }
+    Ok(ended(&run, is_finished))
+}
+
+/// Trains a perceptron and writes its whole run. Returns the metrics, and what the report says about uncertainty.
+pub fn train_and_report(
+    run: &RunDir,
+    settings: &MlpSettings,
+    table: &Table,
+    trainer: &mut MlpTrainer,
+) -> Result<(Vec<Metrics>, Markup)> {
+    let history = mlp::run::train(run, settings.task, trainer)?;
+    if history.is_empty() {
+        return Ok((history, Markup::default()));
+    }
+    let (split, model) = (trainer.split(), trainer.sampling_model(SEED));
+    let uncertainty = report::mlp::uncertainty(settings, split, &model, run.path())?;
+    let page = report::mlp::html(settings, table, split, &history, &uncertainty, run.path())?;
+    run.write(REPORT, page.as_bytes())?;
+    Ok((history, uncertainty))
+}
+
+/// Nothing is written before all input has been checked.
+fn train_gpt(settings: &GptSettings, output: &Output, resume: bool) -> Result<Ended> {
+    let (source, config) = source::load(settings)?;
+    let bar = progress_bar("step", source.steps(settings), output.quiet);
+    let mut trainer = GptTrainer::new(settings.clone(), &source, &config, bar.clone())?;
+    let run = if resume {
+        let run = gpt::run::reopen(settings, output)?;
+        trainer = gpt::run::resume(&run, settings, trainer)?;
+        run
+    } else {
+        gpt::run::create(settings, output)?
+    };
+    interrupt::listen()?;
+    gpt::run::train(&run, &source, &mut trainer)?;
+    bar.finish_and_clear();
+
+    let (progress, steps) = (trainer.progress(), trainer.length());
+    let [train, validation] = [1, 2].map(|column| losses(&progress.metrics, column));
+    let page = report::gpt::html(settings, &to_toml(settings)?, &train, &validation, run.path())?;
+    run.write(REPORT, page.as_bytes())?;
+    let is_finished = progress.step >= steps;
+    if !is_finished {
+        println!("interrupted after {} of {steps} steps; resume with --resume", progress.step);
+    }
+    if let Some((_, loss)) = train.last() {
+        println!("training loss    {loss:.4}");
+    }
+    if let Some((_, loss)) = validation.last() {
+        println!("validation loss  {loss:.4}");
+    }
+    Ok(ended(&run, is_finished))
+}
+
+fn ended(run: &RunDir, is_finished: bool) -> Ended {
+    println!("results in {}, curves in {}", run.path().display(), run.file(REPORT).display());
+    if is_finished { Ended::Finished } else { Ended::Interrupted }
+}

@@ -1,0 +1,80 @@
+//! What a GPT learns from, loaded and checked.
+
+use anyhow::{Result, bail, ensure};
+use nn_dropout_models::GptConfig;
+
+use super::checkpoint;
+use super::model::sizes;
+use super::tokens::{Batch, Batches, Text, even_batches};
+use crate::settings::GptSettings;
+use crate::trainer::{MAX_PARAMETERS, rng};
+
+/// The most batches that the loss of each part of a text is measured on.
+const EVAL_BATCHES: usize = 50;
+
+/// The stream of the seed that the batch of the first step is drawn from. Each step has its own.
+const BATCH_STREAMS: u64 = 1;
+
+/// A text, and the batches that its losses are measured on; or batches made elsewhere.
+pub enum Source {
+    Text { text: Text, train: Vec<Batch>, validation: Vec<Batch> },
+    Batches(Batches),
+}
+
+impl Source {
+    /// The number of training steps.
+    pub fn steps(&self, settings: &GptSettings) -> usize {
+        match self {
+            Self::Text { .. } => settings.max_iters.get(),
+            Self::Batches(batches) => batches.shape[0],
+        }
+    }
+
+    /// The batch of a step.
+    pub fn batch(&self, step: usize, settings: &GptSettings) -> Batch {
+        match self {
+            Self::Text { text, .. } => {
+                let mut rng = rng(settings.seed, BATCH_STREAMS + step as u64);
+                text.random_batch(settings.batch_size.get(), settings.block_size.get(), &mut rng)
+            }
+            Self::Batches(batches) => batches.step(step),
+        }
+    }
+}
+
+/// Loads the source that the settings name, and works out the sizes of the model.
+pub fn load(settings: &GptSettings) -> Result<(Source, GptConfig)> {
+    ensure!(
+        settings.data.is_some() || settings.batches.is_some(),
+        "--model gpt learns from --data FILE.txt or from --batches FILE.npy: name one"
+    );
+    ensure!(settings.data.is_none() || settings.batches.is_none(), "--data and --batches exclude each other");
+    let (n_embd, n_head) = (settings.n_embd.get(), settings.n_head.get());
+    ensure!(n_embd % n_head == 0, "n_embd has to be a multiple of n_head, but got {n_embd} and {n_head}");
+    let block_size = settings.block_size.get();
+    let text = settings.data.as_ref().map(|path| Text::read(path, block_size)).transpose()?;
+    let vocab_size = match (settings.vocab_size, &settings.init, &text) {
+        (Some(given), _, _) => given.get(),
+        (None, Some(weights), _) => checkpoint::vocab_size(weights)?,
+        (None, None, Some(text)) => text.vocabulary.len(),
+        (None, None, None) => bail!("without a text or weights, vocab_size has to be given"),
+    };
+    let config = sizes(settings, vocab_size);
+    let parameters = config.parameters();
+    ensure!(parameters <= MAX_PARAMETERS, "these sizes make {parameters} weights, and at most {MAX_PARAMETERS} fit");
+    let source = match (text, &settings.batches) {
+        (Some(text), None) => {
+            let characters = text.vocabulary.len();
+            ensure!(
+                characters <= vocab_size,
+                "the text has {characters} different characters, and the model {vocab_size} tokens"
+            );
+            let batches = |part: &[i64]| even_batches(part, settings.batch_size.get(), block_size, EVAL_BATCHES);
+            let (train, validation) = (batches(text.training()), batches(text.validation()));
+            Source::Text { text, train, validation }
+        }
+        (None, Some(path)) => Source::Batches(Batches::read(path, vocab_size, block_size)?),
+        _ => unreachable!("the settings name one of them"),
+    };
+    Ok((source, config))
+}

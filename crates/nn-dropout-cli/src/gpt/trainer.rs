@@ -1,0 +1,197 @@
+//! The training loop of a GPT.
+
+use std::fmt::Write;
+use std::time::Instant;
+
+use anyhow::Result;
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Tensor};
+use indicatif::ProgressBar;
+use nn_dropout::Generator;
+use nn_dropout_models::GptConfig;
+
+use super::checkpoint::{self, Progress};
+use super::model::{Gpt, new_model};
+use super::optimizer::{clip, optimizer};
+use super::source::Source;
+use super::tokens::Batch;
+use crate::interrupt;
+use crate::metric::{Metrics, Score};
+use crate::settings::{GptSettings, TrainRng};
+use crate::trainer::Trainer;
+
+/// A GPT in training.
+pub struct GptTrainer<'a> {
+    settings: GptSettings,
+    source: &'a Source,
+    device: Device,
+    generator: Generator,
+    model: Gpt,
+    optimizer: ModuleOptimizer,
+    progress: Progress,
+    bar: ProgressBar,
+    /// When the training started or resumed, and at which step.
+    start: (Instant, usize),
+}
+
+/// Why the training has paused.
+#[derive(PartialEq)]
+pub enum Pause {
+    /// The losses have been measured.
+    Due,
+    Interrupted,
+    Finished,
+}
+
+impl<'a> GptTrainer<'a> {
+    pub fn new(settings: GptSettings, source: &'a Source, config: &GptConfig, bar: ProgressBar) -> Result<Self> {
+        let device = Device::flex().autodiff();
+        let generator = match settings.rng {
+            TrainRng::Philox => Generator::philox(settings.seed),
+            TrainRng::Torch => Generator::torch(settings.seed),
+        };
+        let mut model = new_model(config, &settings, &generator, &device);
+        if let Some(path) = &settings.init {
+            model = checkpoint::read_weights(path, model)?;
+        }
+        Ok(Self {
+            optimizer: optimizer(&settings),
+            model: checkpoint::number_parameters(model),
+            progress: Progress { step: 0, metrics: String::new() },
+            start: (Instant::now(), 0),
+            settings,
+            source,
+            device,
+            generator,
+            bar,
+        })
+    }
+
+    /// Resumes a training with the same settings from a checkpoint.
+    pub fn resume(mut self, checkpoint: Vec<u8>) -> Result<Self> {
+        let loaded = checkpoint::load(checkpoint, self.model, self.optimizer, &self.generator)?;
+        (self.model, self.optimizer, self.progress) = loaded;
+        // Loading may have changed the numbers.
+        self.model = checkpoint::number_parameters(self.model);
+        self.bar.set_position(self.progress.step as u64);
+        self.start = (Instant::now(), self.progress.step);
+        Ok(self)
+    }
+
+    /// The model in eval mode.
+    pub fn model(&self) -> Gpt {
+        self.model.valid()
+    }
+
+    /// The metrics so far, if the source is a text.
+    pub fn history(&self) -> Vec<Metrics> {
+        let [train, validation] = [1, 2].map(|column| losses(&self.progress.metrics, column));
+        let score = |loss| Score { loss, metric: loss };
+        let rows = train.into_iter().zip(validation);
+        rows.map(|((epoch, train), (_, validation))| Metrics {
+            epoch,
+            train: score(train),
+            validation: score(validation),
+        })
+        .collect()
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Trains until the losses have been measured again.
+    pub fn train(&mut self) -> Result<Pause> {
+        if self.progress.metrics.is_empty() {
+            let is_text = matches!(self.source, Source::Text { .. });
+            self.progress.metrics += if is_text { "step,train_loss,val_loss\n" } else { "step,loss\n" };
+            self.measure()?;
+            return Ok(Pause::Due);
+        }
+        while self.progress.step < self.length() {
+            self.step()?;
+            let due = self.progress.step.is_multiple_of(self.settings.eval_interval.get())
+                || self.progress.step == self.length();
+            if due {
+                self.measure()?;
+            }
+            if interrupt::noted() {
+                return Ok(Pause::Interrupted);
+            }
+            if due {
+                return Ok(Pause::Due);
+            }
+        }
+        Ok(Pause::Finished)
+    }
+
+    fn step(&mut self) -> Result<()> {
+        let batch = self.source.batch(self.progress.step, &self.settings);
+        let loss = loss(&self.model, &batch, &self.device);
+        let batch_loss = loss.clone().into_scalar::<f32>();
+        if let Source::Batches(_) = self.source {
+            writeln!(self.progress.metrics, "{},{batch_loss}", self.progress.step)?;
+        }
+        let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
+        let gradients = clip(gradients, &self.model, self.settings.grad_clip.get());
+        self.model = self.optimizer.step(self.settings.learning_rate.get(), self.model.clone(), gradients);
+        self.progress.step += 1;
+
+        let (start, first) = self.start;
+        let tokens = (self.progress.step - first) * batch.targets.len();
+        let speed = tokens as f64 / start.elapsed().as_secs_f64();
+        self.bar.set_message(format!("loss {batch_loss:.3}, {speed:.0} tokens/s"));
+        self.bar.inc(1);
+        Ok(())
+    }
+
+    /// Adds a row with the losses of both parts of a text, in eval mode. Batches have a row per step instead.
+    fn measure(&mut self) -> Result<()> {
+        let Source::Text { train, validation, .. } = self.source else {
+            return Ok(());
+        };
+        let (model, device) = (self.model.valid(), Device::flex());
+        let mean = |batches: &[Batch]| {
+            let losses = batches
+                .iter()
+                .map(|batch| loss(&model, batch, &device).into_scalar::<f64>() * batch.targets.len() as f64);
+            losses.sum::<f64>() / batches.iter().map(|batch| batch.targets.len()).sum::<usize>() as f64
+        };
+        let (train, validation) = (mean(train), mean(validation));
+        self.bar.set_prefix(format!("validation loss {validation:.3}, "));
+        Ok(writeln!(self.progress.metrics, "{},{train},{validation}", self.progress.step)?)
+    }
+}
+
+impl Trainer for GptTrainer<'_> {
+    fn advance(&mut self) -> Result<Option<Metrics>> {
+        Ok(if self.train()? == Pause::Due { self.history().pop() } else { None })
+    }
+
+    fn length(&self) -> usize {
+        self.source.steps(&self.settings)
+    }
+
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
+        if self.progress.step == 0 {
+            return Ok(None);
+        }
+        checkpoint::to_bytes(&self.model, &self.optimizer, &self.generator, &self.progress).map(Some)
+    }
+}
+
+/// The mean cross-entropy of the next tokens.
+fn loss(model: &Gpt, batch: &Batch, device: &Device) -> Tensor<1> {
+    let (inputs, targets) = batch.to_tensors(device);
+    let logits = model.forward(inputs);
+    let [_, _, vocab_size] = logits.dims();
+    CrossEntropyLossConfig::new().init(device).forward(logits.reshape([-1, vocab_size as i64]), targets)
+}
+
+/// The losses in a column of `metrics.csv`, each as `(step, loss)`; none if there is no such column.
+pub fn losses(metrics: &str, column: usize) -> Vec<(usize, f64)> {
+    let rows = metrics.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+    rows.filter_map(|cells| Some((cells[0].parse().ok()?, cells.get(column)?.parse().ok()?))).collect()
+}

@@ -1,0 +1,6 @@
+//! Files: how they are read and written, and the folder of a run.
+
+pub mod files;
+pub mod run_dir;
+pub mod tensors;
+pub mod weights;

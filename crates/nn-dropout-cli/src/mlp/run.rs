@@ -1,0 +1,66 @@
+//! What is in the folder of a perceptron's run: written after training, read to predict.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use burn::module::Module;
+use burn::tensor::Device;
+use nn_dropout::Generator;
+
+use super::model::{Mlp, new_model, sizes};
+use super::trainer::MlpTrainer;
+use crate::io::files::{read, read_text};
+use crate::io::run_dir::{CONFIG, METRICS, REPORT, RunDir, SCHEMA, WEIGHTS};
+use crate::io::weights;
+use crate::metric::Metrics;
+use crate::settings::{MlpSettings, Task};
+use crate::table::Schema;
+use crate::trainer::{Trainer, rng};
+
+/// Trains, and writes everything but the report. Without any metrics the training was interrupted before its first epoch ended, and
+/// nothing else is written.
+pub fn train(run: &RunDir, task: Task, trainer: &mut MlpTrainer) -> Result<Vec<Metrics>> {
+    let mut rows = run.rows(match task {
+        Task::Classification => ["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy"],
+        Task::Regression => ["epoch", "train_rmse", "train_r2", "val_rmse", "val_r2"],
+    })?;
+    let mut history = Vec::new();
+    while let Some(metrics) = trainer.advance()? {
+        let Metrics { epoch, train, validation } = metrics;
+        rows.add((epoch, train.loss, train.metric, validation.loss, validation.metric))?;
+        history.push(metrics);
+    }
+    if !history.is_empty() {
+        run.write(SCHEMA, &serde_json::to_vec_pretty(&trainer.split().schema)?)?;
+        run.write(WEIGHTS, &weights::to_bytes(&trainer.model())?)?;
+    }
+    Ok(history)
+}
+
+/// Whether a folder holds the whole run with these settings.
+pub fn is_whole(folder: &Path, config: &str, epochs: usize) -> bool {
+    let has = |name: &str, holds: &dyn Fn(&str) -> bool| read_text(&folder.join(name)).is_ok_and(|text| holds(&text));
+    has(CONFIG, &|text| text == config)
+        && has(METRICS, &|text| text.lines().count() == 1 + epochs)
+        && folder.join(REPORT).exists()
+}
+
+/// The settings and the schema of the run in a folder.
+pub fn load_settings(run: &Path) -> Result<(MlpSettings, Schema)> {
+    RunDir::open(run)?;
+    let settings = toml::from_str(&read_text(&run.join(CONFIG))?)
+        .map_err(|_| anyhow!("the run in {} is not of a perceptron", run.display()))?;
+    let path = run.join(SCHEMA);
+    let schema = serde_json::from_slice(&read(&path)?).with_context(|| path.display().to_string())?;
+    Ok((settings, schema))
+}
+
+/// The trained model of the run, with masks from a seed.
+pub fn load_model(run: &Path, settings: &MlpSettings, schema: &Schema, seed: u64, device: &Device) -> Result<Mlp> {
+    let generator = Generator::philox(seed);
+    let model = new_model(&sizes(settings, schema), settings.dropout, &mut rng(0, 0), &generator, device);
+    let weights = run.join(WEIGHTS);
+    let model = weights::load(model, read(&weights)?, |_| false).with_context(|| weights.display().to_string())?;
+    // No backward pass will follow, so nothing has to be kept for one.
+    Ok(model.no_grad())
+}

@@ -1,0 +1,168 @@
+//! The training loop of a perceptron.
+
+use anyhow::{Result, ensure};
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use indicatif::ProgressBar;
+use nn_dropout::Generator;
+use nn_dropout_models::mlp::parameters;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::model::{Mlp, dropout, new_model, sizes};
+use crate::interrupt;
+use crate::metric::{Metrics, Score};
+use crate::settings::MlpSettings;
+use crate::table::{Part, Split, Table, Target, Targets};
+use crate::trainer::{MAX_PARAMETERS, Trainer, rng};
+
+/// The uses of the seed, each a stream.
+#[derive(Clone, Copy)]
+enum Stream {
+    Split,
+    Weights,
+    Batches,
+}
+
+/// A perceptron in training.
+pub struct MlpTrainer {
+    settings: MlpSettings,
+    split: Split,
+    device: Device,
+    model: Mlp,
+    optimizer: ModuleOptimizer,
+    /// The training rows, in the order of the last epoch.
+    order: Vec<usize>,
+    batches: ChaCha8Rng,
+    epoch: usize,
+    bar: ProgressBar,
+}
+
+impl MlpTrainer {
+    pub fn new(settings: MlpSettings, table: &Table, bar: ProgressBar) -> Result<Self> {
+        let stream = |stream: Stream| rng(settings.seed, stream as u64);
+        let split = Split::of(table, settings.train_fraction, &mut stream(Stream::Split))?;
+        let sizes = sizes(&settings, &split.schema);
+        let parameters = parameters(&sizes);
+        ensure!(
+            parameters <= MAX_PARAMETERS,
+            "these hidden layers make {parameters} parameters, and at most {MAX_PARAMETERS} fit"
+        );
+        let device = Device::flex();
+        let generator = Generator::philox(settings.seed);
+        let autodiff = device.clone().autodiff();
+        let model = new_model(&sizes, settings.dropout, &mut stream(Stream::Weights), &generator, &autodiff);
+        Ok(Self {
+            order: (0..split.train.len()).collect(),
+            batches: stream(Stream::Batches),
+            optimizer: AdamWConfig::new().init(),
+            epoch: 0,
+            settings,
+            split,
+            device,
+            model,
+            bar,
+        })
+    }
+
+    pub fn split(&self) -> &Split {
+        &self.split
+    }
+
+    /// The model in eval mode.
+    pub fn model(&self) -> Mlp {
+        self.model.valid()
+    }
+
+    /// The model with dropout on, and masks from a seed.
+    pub fn sampling_model(&self, seed: u64) -> Mlp {
+        let generator = Generator::philox(seed);
+        self.model.clone().with_dropout(|| dropout(self.settings.dropout, &generator)).no_grad()
+    }
+}
+
+impl Trainer for MlpTrainer {
+    fn advance(&mut self) -> Result<Option<Metrics>> {
+        if self.epoch == self.length() {
+            return Ok(None);
+        }
+        let device = self.device.clone().autodiff();
+        self.order.shuffle(&mut self.batches);
+        let batches = self.order.chunks(self.settings.batch_size.get());
+        let (first, steps) = (self.epoch * batches.len(), self.length() * batches.len());
+        for (step, rows) in (first..).zip(batches) {
+            if interrupt::noted() {
+                return Ok(None);
+            }
+            let outputs = self.model.forward(features(&self.split.train, rows, &device));
+            let loss = loss(outputs, &self.split.train.targets, rows, &device);
+            let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
+            // It falls linearly to 0, so that the noise of dropout averages out in the end.
+            let learning_rate = self.settings.learning_rate.get() * (1.0 - step as f64 / steps as f64);
+            self.model = self.optimizer.step(learning_rate, self.model.clone(), gradients);
+        }
+        self.epoch += 1;
+        let valid = self.model();
+        let unit = if let Target::Numbers(scale) = &self.split.schema.target { scale.unit() } else { 1.0 };
+        let [train, validation] =
+            [&self.split.train, &self.split.validation].map(|part| evaluate(&valid, part, unit, &self.device));
+        let metric = self.settings.task.metric();
+        self.bar.set_message(format!("validation {} {}", metric.name(), metric.shown(validation.metric)));
+        self.bar.inc(1);
+        Ok(Some(Metrics { epoch: self.epoch, train, validation }))
+    }
+
+    fn length(&self) -> usize {
+        self.settings.epochs.get()
+    }
+}
+
+fn features(part: &Part, rows: &[usize], device: &Device) -> Tensor<2> {
+    let features: Vec<f32> = rows.iter().flat_map(|&row| part.row(row)).copied().collect();
+    let inputs = features.len() / rows.len();
+    Tensor::from_data(TensorData::new(features, [rows.len(), inputs]), device)
+}
+
+/// The mean loss of a model's outputs for these rows: the cross-entropy, or the squared error.
+fn loss(outputs: Tensor<2>, targets: &Targets, rows: &[usize], device: &Device) -> Tensor<1> {
+    match targets {
+        Targets::Classes { numbers, .. } => {
+            let numbers: Vec<i64> = rows.iter().map(|&row| numbers[row] as i64).collect();
+            let numbers = Tensor::<1, Int>::from_data(TensorData::new(numbers, [rows.len()]), device);
+            CrossEntropyLossConfig::new().init(device).forward(outputs, numbers)
+        }
+        Targets::Numbers(numbers) => {
+            let numbers: Vec<f32> = rows.iter().map(|&row| numbers[row]).collect();
+            let numbers = Tensor::<2>::from_data(TensorData::new(numbers, [rows.len(), 1]), device);
+            (outputs - numbers).square().mean()
+        }
+    }
+}
+
+/// The score of a model in eval mode over all rows of a part.
+fn evaluate(model: &Mlp, part: &Part, unit: f64, device: &Device) -> Score {
+    const ROWS: usize = 1024;
+    let rows: Vec<usize> = (0..part.len()).collect();
+    let (mut total, mut hits) = (0.0, 0.0);
+    for rows in rows.chunks(ROWS) {
+        let outputs = model.forward(features(part, rows, device));
+        if let Targets::Classes { numbers, .. } = &part.targets {
+            let guesses = outputs.clone().argmax(1).into_data();
+            hits +=
+                rows.iter().zip(guesses.iter::<i64>()).filter(|(row, guess)| numbers[**row] as i64 == *guess).count()
+                    as f64;
+        }
+        total += loss(outputs, &part.targets, rows, device).into_scalar::<f64>() * rows.len() as f64;
+    }
+    let count = part.len() as f64;
+    match &part.targets {
+        Targets::Classes { .. } => Score { loss: total / count, metric: hits / count },
+        Targets::Numbers(numbers) => {
+            let mean = numbers.iter().map(|&number| f64::from(number)).sum::<f64>() / count;
+            let around_mean: f64 = numbers.iter().map(|&number| (f64::from(number) - mean).powi(2)).sum();
+            Score { loss: unit * (total / count).sqrt(), metric: 1.0 - total / around_mean }
+        }
+    }
+}

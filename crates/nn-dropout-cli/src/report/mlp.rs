@@ -1,0 +1,132 @@
+//! The report of a perceptron's run.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+use maud::{Markup, html};
+
+use super::chart::{Chart, Line, VALIDATION, curves};
+use super::page::page;
+use crate::io::run_dir::CONFIG;
+use crate::metric::{Metric, Metrics};
+use crate::mlp::model::Mlp;
+use crate::mlp::prediction::sample;
+use crate::mlp::uncertainty::Reliability;
+use crate::settings::{MlpSettings, Task};
+use crate::table::{Split, Table, Target, Targets};
+
+/// The page for a run that has finished at least one epoch.
+pub fn html(
+    settings: &MlpSettings,
+    table: &Table,
+    split: &Split,
+    history: &[Metrics],
+    uncertainty: &Markup,
+    folder: &Path,
+) -> Result<String> {
+    let last = history.last().context("a report needs an epoch to report on")?;
+    let (task, metric) = (settings.task, settings.task.metric());
+    let points = |value: fn(&Metrics) -> f64| history.iter().map(|row| (row.epoch, value(row))).collect::<Vec<_>>();
+    let (axis, factor) = metric.axis();
+    let scaled = |value: fn(&Metrics) -> f64| {
+        points(value).into_iter().map(|(epoch, y)| (epoch, factor * y)).collect::<Vec<_>>()
+    };
+    let metric_curves = curves("epoch", axis, &scaled(|row| row.train.metric), &scaled(|row| row.validation.metric))?;
+    let loss = curves("epoch", metric.loss_name(), &points(|row| row.train.loss), &points(|row| row.validation.loss))?;
+    let [train, validation] = [last.train, last.validation].map(|score| metric.shown(score.metric));
+    let gap = last.train.metric - last.validation.metric;
+
+    let (features, inputs) = (split.schema.features.len(), split.schema.inputs());
+
+    let body = html! {
+        p.lead {
+            "After " (history.len()) " of " (settings.epochs) " epochs the network "
+            @if task == Task::Classification {
+                "is right on " b.train { (train) } " of its training rows and on " b.validation { (validation) }
+                " of the validation rows: a gap of " b { (format!("{:.1}", 100.0 * gap)) } " points."
+            } @else {
+                "explains " b.train { (train) } " of the variance of its training rows and " b.validation { (validation) }
+                " of that of the validation rows (R2, 1 at best); it is off by " b.train { (format!("{:.4}", last.train.loss)) }
+                " and " b.validation { (format!("{:.4}", last.validation.loss)) } " (RMSE)."
+            }
+        }
+        h2 { (if task == Task::Classification { "Accuracy" } else { "R2" }) }
+        (metric_curves)
+        h2 { (if task == Task::Classification { "Loss" } else { "RMSE" }) }
+        (loss)
+        p { "Everything is measured in eval mode, where dropout does nothing: on the " b.train { "training" } " rows and on the "
+            b.validation { "validation" } " rows, after each epoch." }
+        (uncertainty)
+        h2 { "What was run" }
+        table {
+            tr { th { "data" } td { (settings.data.display()) } }
+            @if let Some(target) = &settings.target { tr { th { "target" } td { (target) } } }
+            tr { th { "rows" } td { (split.train.len()) " to train on, " (split.validation.len()) " for validation" } }
+            tr { th { "features" } td { (features) @if features != inputs { ", seen as " (inputs) " numbers" } } }
+            @for (column, count) in table.missing() {
+                tr { th { "missing" } td { (count) " in " (column) } }
+            }
+            @if let Targets::Classes { names, .. } = &split.train.targets { tr { th { "classes" } td { (names.len()) } } }
+            tr { th { "hidden layers" } td { (settings.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) } }
+            tr { th { "dropout" } td { (settings.dropout) } }
+            tr { th { "batch size" } td { (settings.batch_size) } }
+            tr { th { "learning rate" } td { (settings.learning_rate) ", falling linearly to 0 (AdamW)" } }
+            tr { th { "seed" } td { (settings.seed) } }
+            tr { th { "program" } td { "nn-dropout " (env!("CARGO_PKG_VERSION")) } }
+        }
+        h2 { "Run it again" }
+        pre { "nn-dropout train --config " (folder.join(CONFIG).display()) }
+        p { "The same settings give the same numbers, to the last digit, on any number of threads of this kind of machine." }
+    };
+    Ok(page(&format!("Training with dropout p = {}", settings.dropout), &body))
+}
+
+/// The number of predictions per validation row.
+const SAMPLES: usize = 20;
+
+/// A section on whether the model is more uncertain where it is wrong; empty without dropout. The model has dropout on.
+pub fn uncertainty(settings: &MlpSettings, split: &Split, model: &Mlp, folder: &Path) -> Result<Markup> {
+    if settings.dropout.get() == 0.0 {
+        return Ok(html! {});
+    }
+    let device = Device::flex().autodiff();
+    let predictions = sample(model, &split.schema, split.validation.rows(), SAMPLES, &device);
+    let Reliability { kept, halves, auroc } = Reliability::of(&predictions, &split.validation);
+    let metric = settings.task.metric();
+    let (y, factor) = match &split.schema.target {
+        Target::Classes(_) => metric.axis(),
+        Target::Numbers(scale) => (metric.loss_name(), scale.unit()),
+    };
+    let [certain, others] = halves.map(|score| match metric {
+        Metric::Accuracy => metric.shown(score),
+        Metric::R2 | Metric::CrossEntropy => format!("{:.4}", factor * score),
+    });
+    let chart = Chart {
+        x: "share of rows that are answered, most certain first, %",
+        y,
+        lines: vec![Line::new(VALIDATION, kept.into_iter().map(|(share, score)| (100.0 * share, factor * score)))],
+        mark: None,
+        include: Vec::new(),
+    };
+    Ok(html! {
+        h2 { "Does the network know when it is wrong?" }
+        p {
+            "Each validation row was predicted " (SAMPLES) " times with dropout on (Monte Carlo dropout). "
+            @if let Some([entropy, information]) = auroc {
+                @let verdict = if entropy >= 0.8 { "Yes" } else if entropy >= 0.65 { "To a degree" } else { "Hardly" };
+                b { (verdict) ": " }
+                "in " b { (format!("{:.0} %", 100.0 * entropy)) }
+                " of all pairs of a wrong and a right answer the wrong one is more uncertain, by the predictive entropy (by the mutual information, " (format!("{:.0} %", 100.0 * information))
+                "; chance is 50 %). The more certain half of the answers is right in " b { (certain) } ", the other half in " b { (others) } "."
+            } @else if metric == Metric::Accuracy {
+                "All answers are right, or all are wrong, so there is nothing to compare."
+            } @else {
+                "The half of the rows whose predictions deviate least from each other is off by " b { (certain) }
+                ", the other half by " b { (others) } " (RMSE)."
+            }
+        }
+        (chart.draw()?)
+        p { code { "nn-dropout predict --run " (folder.display()) " --data FILE --samples " (SAMPLES) } " says how certain the network is about new rows." }
+    })
+}

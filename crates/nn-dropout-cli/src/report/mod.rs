@@ -1,0 +1,7 @@
+//! The HTML reports.
+
+pub mod chart;
+pub mod gpt;
+pub mod mlp;
+pub mod page;
+pub mod sweep;

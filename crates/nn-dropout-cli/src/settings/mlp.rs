@@ -1,0 +1,36 @@
+//! The settings of a perceptron.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use nn_dropout::Probability;
+
+use super::choices::Task;
+use super::numbers::{LearningRate, TrainFraction, default_count, default_probability};
+use super::options::{Options, settings};
+
+/// The name of the built-in table.
+pub const DIGITS: &str = "digits";
+
+settings! {
+/// Everything that determines what a run computes.
+MlpSettings {
+    /// `digits`, or the path of a table.
+    data: PathBuf = PathBuf::from(DIGITS),
+    /// The target column of a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    ignore: Vec<String> = Vec::new(),
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    categories: Vec<String> = Vec::new(),
+    task: Task = Task::Classification,
+    dropout: Probability = default_probability(0.5),
+    hidden: Vec<NonZeroUsize> = vec![default_count(512); 2],
+    epochs: NonZeroUsize = default_count(30),
+    batch_size: NonZeroUsize = default_count(32),
+    learning_rate: LearningRate = LearningRate::default_of(3e-3),
+    train_fraction: TrainFraction = TrainFraction::default_of(0.25),
+    seed: u64 = 42,
+}
+}

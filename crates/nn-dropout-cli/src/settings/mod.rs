@@ -1,0 +1,62 @@
+//! The settings of a run: options of the command line, over those of a TOML file, over defaults.
+
+mod choices;
+pub mod file;
+mod gpt;
+mod mlp;
+pub mod numbers;
+mod options;
+
+pub use choices::{Task, TrainRng};
+pub use gpt::GptSettings;
+pub use mlp::{DIGITS, MlpSettings};
+pub use options::{GPT, Options};
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use nn_dropout::Probability;
+
+use crate::io::files::free_folder;
+use choices::Model;
+
+/// Everything that determines what a run computes: its `config.toml`.
+pub enum Settings {
+    Mlp(MlpSettings),
+    Gpt(GptSettings),
+}
+
+impl Settings {
+    pub fn of(options: Options) -> Result<Self> {
+        let model = options.model.unwrap_or_default();
+        options.check(model)?;
+        Ok(match model {
+            Model::Mlp => Self::Mlp(MlpSettings::of(options)),
+            Model::Gpt => Self::Gpt(GptSettings::of(options)),
+        })
+    }
+}
+
+/// Where results and progress go. No result depends on it.
+pub struct Output {
+    /// `None`: a new folder, named after the settings.
+    pub out: Option<PathBuf>,
+    pub force: bool,
+    pub quiet: bool,
+}
+
+impl Output {
+    pub fn of(options: &Options) -> Self {
+        Self {
+            out: options.out.clone(),
+            force: options.force.unwrap_or_default(),
+            quiet: options.quiet.unwrap_or_default(),
+        }
+    }
+
+    /// The folder for a run with these settings.
+    pub fn folder(&self, data: &Path, dropout: Probability, seed: u64) -> PathBuf {
+        let name = || format!("{}-p{dropout}-seed{seed}", data.file_stem().unwrap_or_default().to_string_lossy());
+        self.out.clone().unwrap_or_else(|| free_folder(&name(), |path| !path.exists()))
+    }
+}

@@ -1,0 +1,63 @@
+//! Where a sweep keeps its study and its results.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail, ensure};
+
+use super::storage::Storage;
+use crate::io::files::{first_entry, free_folder, make_folder};
+
+/// The name of a study in the folder for the results.
+const STUDY: &str = "study.db";
+/// One row per trial.
+pub const TRIALS: &str = "results.csv";
+/// The chosen settings, for `train --config`.
+pub const RECOMMENDED: &str = "recommended.toml";
+/// A perceptron's run with the chosen settings, for `predict`.
+pub const CHOSEN: &str = "chosen";
+
+pub struct Folder {
+    pub study: PathBuf,
+    pub out: PathBuf,
+}
+
+impl Folder {
+    /// The files asked for. The default is a folder in `runs/`: the one that has this experiment, or else a new one.
+    pub fn find(study: Option<&Path>, out: Option<&Path>, data: &Path, experiment: &str) -> Result<Self> {
+        let out = match (study, out) {
+            (_, Some(out)) => out.to_owned(),
+            (Some(study), None) => {
+                let out = study.with_extension("");
+                ensure!(out != *study, "the name of a study ends as in {}.db", study.display());
+                out
+            }
+            (None, None) => {
+                let name = format!("{}-sweep", data.file_stem().unwrap_or_default().to_string_lossy());
+                free_folder(&name, |out| !out.exists() || Storage::is_of(&out.join(STUDY), experiment))
+            }
+        };
+        let folder = Self { study: study.map_or_else(|| out.join(STUDY), Path::to_owned), out };
+        folder.check()?;
+        Ok(folder)
+    }
+
+    /// Refuses a folder with other files.
+    fn check(&self) -> Result<()> {
+        let Self { study, out } = self;
+        if [study, &out.join(TRIALS)].iter().any(|ours| ours.starts_with(out) && ours.exists()) {
+            return Ok(());
+        }
+        if let Some(first) = first_entry(out)? {
+            let (shown, first) = (out.display(), first.display());
+            bail!("{shown} is not a sweep: it holds `{first}`; name another folder with --out");
+        }
+        Ok(())
+    }
+
+    pub fn open(&self, experiment: &str) -> Result<Storage> {
+        make_folder(self.study.parent().unwrap_or(Path::new("")))?;
+        let storage = Storage::open(&self.study, experiment)?;
+        make_folder(&self.out)?;
+        Ok(storage)
+    }
+}

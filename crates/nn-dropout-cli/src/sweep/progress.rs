@@ -1,0 +1,94 @@
+//! The progress of a sweep, shown while it runs.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::answer::Answer;
+use super::objective::Objective;
+use super::study::Study;
+use super::trial::{Results, State, Trial, TrialResult};
+use crate::trainer::progress_bar;
+
+/// On a terminal, a bar for each running trial and one for all; elsewhere a line for each trial that has ended.
+pub struct Progress {
+    quiet: bool,
+    jobs: usize,
+    bars: MultiProgress,
+    all: ProgressBar,
+    /// The seconds of all trials that this process has run.
+    seconds: Mutex<Vec<f64>>,
+}
+
+impl Progress {
+    /// `trials` in total, `known` already in the study.
+    pub fn new(trials: usize, known: usize, jobs: usize, quiet: bool) -> Self {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bars = MultiProgress::with_draw_target(target);
+        let style =
+            ProgressStyle::with_template("{bar:30} trial {pos}/{len}{msg}").expect("the template is well-formed");
+        let all = bars.add(ProgressBar::new(trials as u64).with_style(style));
+        all.set_position(known as u64);
+        let progress = Self { quiet, jobs, bars, all, seconds: Mutex::default() };
+        if known > 0 && known < trials {
+            progress.say(&format!("{known} of {trials} trials are known from the study"), "");
+        }
+        progress
+    }
+
+    /// Prints a line. Without a terminal the status follows, which is otherwise in the bar.
+    fn say(&self, line: &str, status: &str) {
+        if self.quiet {
+        } else if self.bars.is_hidden() {
+            eprintln!("{line}{status}");
+        } else {
+            // The sweep continues even if the terminal cannot be written to.
+            let _ = self.bars.println(line);
+        }
+    }
+
+    /// The bar of a trial that starts.
+    pub fn trial(&self, trial: &Trial, objective: &Objective) -> ProgressBar {
+        let title = format!("{}, seed {}: {}", trial.candidate, trial.seed, objective.unit());
+        self.bars.insert_before(&self.all, progress_bar(&title, objective.length(), self.quiet))
+    }
+
+    pub fn ended(&self, result: &TrialResult, study: &Study, results: &Results) {
+        let ended = study.ended(results);
+        let (count, metric) = (ended.len(), study.metric);
+        let left = HumanDuration(self.left(result.seconds, study.len() - count));
+        let best = Answer::of(ended.into_iter(), metric).map(|answer| {
+            let best = &answer.rows[answer.best];
+            format!("best so far {} ({}), ", best.candidate, metric.shown(best.validation.value))
+        });
+        let status = format!("; {}{left} left", best.unwrap_or_default());
+        self.all.set_position(count as u64);
+        self.all.set_message(status.clone());
+
+        let TrialResult { trial, state, seconds, .. } = result;
+        let last = result.last();
+        let early = if *state == State::Stopped { " when stopped early" } else { "" };
+        let line = format!(
+            "trial {count:>2}/{}: {}, seed {}: validation {} {}{early}, {seconds:.1} s",
+            study.len(),
+            trial.candidate,
+            trial.seed,
+            metric.name(),
+            metric.shown(last.validation.metric),
+        );
+        self.say(&line, &status);
+    }
+
+    pub fn clear(&self) {
+        self.all.finish_and_clear();
+    }
+
+    /// How long this many more trials will take.
+    fn left(&self, seconds: f64, trials: usize) -> Duration {
+        let mut all = self.seconds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.push(seconds);
+        let mean = all.iter().sum::<f64>() / all.len() as f64;
+        Duration::from_secs_f64(mean * trials as f64 / self.jobs.min(trials.max(1)) as f64)
+    }
+}

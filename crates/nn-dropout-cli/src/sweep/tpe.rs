@@ -1,0 +1,92 @@
+//! A tree-structured Parzen estimator for each number that is searched: Bergstra, Bardenet, Bengio and Kegl, "Algorithms for
+//! hyper-parameter optimization", NeurIPS 2011.
+
+use std::num::NonZeroUsize;
+
+use anyhow::{Context, Result, anyhow};
+use nn_dropout::Probability;
+
+use super::trial::{Candidate, TrialResult};
+use crate::metric::Metric;
+use crate::settings::numbers::{LearningRate, Range};
+use crate::trainer::rng;
+
+/// The ranges to search.
+pub struct Space {
+    pub rates: Range,
+    pub hidden: Option<Range>,
+    pub learning_rate: Option<Range>,
+}
+
+impl Space {
+    /// The next candidate. Each number has its own estimator.
+    pub fn ask(&self, told: &[&TrialResult], metric: Metric, seed: u64, number: u64) -> Result<Candidate> {
+        let mut random = rng(seed, TPE_STREAMS + number);
+        let losses = told.chunk_by(|a, b| a.trial.candidate == b.trial.candidate).map(|same| {
+            let loss = same.iter().map(|result| -metric.merit(result.last().validation.metric)).sum::<f64>()
+                / same.len() as f64;
+            (&same[0].trial.candidate, if loss.is_nan() { f64::INFINITY } else { loss })
+        });
+        let losses: Vec<(&Candidate, f64)> = losses.collect();
+        let mut ask = |range: &Range, scale: Scale, value: fn(&Candidate) -> Option<f64>| {
+            let [low, high] = [range.low, range.high].map(|end| scale.forward(end));
+            let mut optimizer = tpe::TpeOptimizer::new(
+                tpe::parzen_estimator(),
+                tpe::range(low, high).map_err(|error| anyhow!("{error}"))?,
+            );
+            for (candidate, loss) in &losses {
+                let value = value(candidate).context("a candidate of this search has a value")?;
+                // A rounded value can lie outside the range, which does not include its upper end.
+                optimizer.tell(scale.forward(value).clamp(low, high.next_down()), *loss)?;
+            }
+            let value = scale.backward(optimizer.ask(&mut random)?);
+            Ok::<f64, anyhow::Error>(value.clamp(range.low, range.high))
+        };
+        // Others are compared with the first: no dropout, or the least.
+        let dropout = ask(&self.rates, Scale::Linear, |candidate| Some(candidate.dropout.get()))?;
+        let dropout = if number == 0 { self.rates.low } else { (100.0 * dropout).round() / 100.0 };
+        let hidden = self
+            .hidden
+            .as_ref()
+            .map(|range| ask(range, Scale::Logarithmic, |candidate| candidate.hidden.map(|size| size.get() as f64)));
+        let learning_rate = self.learning_rate.as_ref();
+        let learning_rate = learning_rate
+            .map(|range| ask(range, Scale::Logarithmic, |candidate| candidate.learning_rate.map(LearningRate::get)));
+        Ok(Candidate {
+            dropout: Probability::new(dropout.clamp(self.rates.low, self.rates.high))?,
+            hidden: hidden.transpose()?.and_then(|size| NonZeroUsize::new(size.round() as usize)),
+            learning_rate: learning_rate.transpose()?.map(two_digits).transpose()?,
+        })
+    }
+}
+
+/// The stream of the seed that the first candidate is drawn from. Each candidate has its own.
+const TPE_STREAMS: u64 = 1 << 32;
+
+/// A learning rate that is easy to read.
+fn two_digits(rate: f64) -> Result<LearningRate> {
+    LearningRate::try_from(format!("{rate:.1e}").parse::<f64>()?).map_err(|error| anyhow!(error))
+}
+
+/// The scale on which a number is searched.
+#[derive(Clone, Copy)]
+enum Scale {
+    Linear,
+    Logarithmic,
+}
+
+impl Scale {
+    fn forward(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Logarithmic => value.ln(),
+        }
+    }
+
+    fn backward(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Logarithmic => value.exp(),
+        }
+    }
+}

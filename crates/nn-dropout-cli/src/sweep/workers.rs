@@ -1,0 +1,143 @@
+//! The workers: each claims the next free trial, runs it, and claims another.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rayon::ThreadPoolBuilder;
+
+use super::objective::Objective;
+use super::progress::Progress;
+use super::storage::{Claim, Storage};
+use super::study::Study;
+use super::trial::{State, Trial, TrialResult};
+use crate::interrupt;
+
+/// What the workers share.
+struct Workers<'a> {
+    objective: &'a Objective,
+    progress: &'a Progress,
+    shared: Mutex<(Storage, Study)>,
+}
+
+/// What a worker does next.
+enum Next {
+    Run(Run),
+    /// Other processes have the last trials, or those that the next ones depend on.
+    Wait,
+    Finish,
+}
+
+/// A trial that we have claimed.
+struct Run {
+    trial: Trial,
+    checkpoint: Option<(Vec<u8>, f64)>,
+    /// The merit to reach by each measurement.
+    limits: Vec<f64>,
+}
+
+/// How long to wait for other processes before checking again.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Runs all free trials of a study, `jobs` side by side. Returns when all trials have ended, here or elsewhere, or on an interrupt.
+pub fn run(
+    objective: &Objective,
+    storage: Storage,
+    study: Study,
+    jobs: usize,
+    progress: &Progress,
+) -> Result<(Storage, Study)> {
+    let workers = Workers { objective, progress, shared: Mutex::new((storage, study)) };
+    // Each worker has its own threads, so that trials do not wait for each other.
+    let threads = (thread::available_parallelism()?.get() / jobs).max(1);
+    thread::scope(|scope| {
+        let worker = || {
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;
+            let ended = pool.install(|| workers.run_all());
+            if ended.is_err() {
+                interrupt::stop();
+            }
+            ended
+        };
+        let handles: Vec<_> = (0..jobs).map(|_| scope.spawn(worker)).collect();
+        let ends: Vec<Result<()>> = handles
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect();
+        ends.into_iter().collect::<Result<()>>()
+    })?;
+    Ok(workers.shared.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Workers<'_> {
+    fn run_all(&self) -> Result<()> {
+        while !interrupt::noted() {
+            match self.next()? {
+                Next::Run(run) => self.run(run)?,
+                Next::Wait => thread::sleep(PATIENCE),
+                Next::Finish => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Storage, Study)> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> Result<Next> {
+        let (storage, study) = &mut *self.lock();
+        let results = storage.results()?;
+        study.extend(results)?;
+        let open: Vec<usize> = (0..study.trials.len()).filter(|&n| results.get(&study.trials[n]).is_none()).collect();
+        if open.is_empty() && study.trials.len() == study.len() {
+            return Ok(Next::Finish);
+        }
+        for n in open {
+            let trial = &study.trials[n];
+            if let Claim::Ours(checkpoint) = storage.claim(trial)? {
+                let limits = study.limits(n, storage.results()?);
+                return Ok(Next::Run(Run { trial: trial.clone(), checkpoint, limits }));
+            }
+        }
+        Ok(Next::Wait)
+    }
+
+    fn run(&self, Run { trial, checkpoint, limits }: Run) -> Result<()> {
+        let bar = self.progress.trial(&trial, self.objective);
+        let (checkpoint, before) = checkpoint.unzip();
+        let start = Instant::now();
+        let seconds = || before.unwrap_or(0.0) + start.elapsed().as_secs_f64();
+        let (mut trainer, mut history) = self.objective.start(&trial, checkpoint, bar.clone())?;
+        let metric = self.objective.metric();
+        let mut state = None;
+        while state.is_none() {
+            let measured = trainer.advance()?;
+            history.extend(measured);
+            let best =
+                history.iter().map(|metrics| metric.merit(metrics.validation.metric)).fold(f64::NEG_INFINITY, f64::max);
+            if history.last().is_some_and(|last| last.epoch == trainer.length()) {
+                state = Some(State::Complete);
+            } else if measured.is_none() {
+                break;
+            } else if limits.get(history.len() - 1).is_some_and(|limit| best < *limit) {
+                state = Some(State::Stopped);
+            } else if let Some(checkpoint) = trainer.checkpoint()? {
+                self.lock().0.save(&trial, &checkpoint, seconds())?;
+            }
+        }
+        bar.finish_and_clear();
+        let (storage, study) = &mut *self.lock();
+        let Some(state) = state else {
+            if let Some(checkpoint) = trainer.checkpoint()? {
+                storage.save(&trial, &checkpoint, seconds())?;
+            }
+            return storage.release(&trial);
+        };
+        let result = TrialResult { trial, state, seconds: seconds(), history };
+        storage.finish(&result)?;
+        self.progress.ended(&result, study, storage.results()?);
+        Ok(())
+    }
+}

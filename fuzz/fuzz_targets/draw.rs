@@ -1,0 +1,111 @@
+//! Draws of any mask, index, effect and type, on any slice and in any form, one element at a time against the
+//! specification. Nothing may panic but what says so.
+//!
+//!     cargo install cargo-fuzz
+//!     cargo +nightly fuzz run draw
+
+#![no_main]
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use nn_dropout::{Affine, Draw, Effect, Element, Index, JaxKey, Mask, Probability, bf16, f16};
+
+#[derive(Arbitrary, Debug)]
+struct Case {
+    mask: Family,
+    p: f64,
+    alpha: bool,
+    start: u64,
+    axes: Vec<(u16, Stride)>,
+    whole: Vec<u8>,
+    block: Vec<(u8, u8)>,
+    first: u16,
+    count: u16,
+    columns: u8,
+    misaligned: u8,
+    kind: u8,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Family {
+    Philox { seed: u64, layer: u32, step: u32 },
+    Jax([u32; 2]),
+    Bits(Vec<u8>, u64),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Stride {
+    Shared,
+    Next,
+    Small(u16),
+    Any(u64),
+}
+
+fn one_by_one<T: Element>(affine: Affine<T>, kept: bool, x: T) -> T {
+    match (affine, kept) {
+        (Affine::Scale(scale), true) => x * scale,
+        (Affine::ScaleAndShift(scale, [shift, _]), true) => x * scale + shift,
+        (Affine::ScaleAndShift(_, [_, shift]), false) => x * T::default() + shift,
+        (Affine::Divide(divisor), true) => x / divisor,
+        (Affine::Divide(_), false) => T::default(),
+        _ => x * T::default(),
+    }
+}
+
+fn check<T: Element + PartialEq>(case: &Case, draw: &Draw, number: impl Fn(i32) -> T) {
+    let (first, count) = (u64::from(case.first), usize::from(case.count));
+    let numbers = |step: i32| (0..count as i32).map(|i| number(i * step % 509 - 250)).collect::<Vec<T>>();
+    let (x, residual) = (numbers(7), numbers(11));
+    let columns = usize::from(case.columns);
+    let bias = (columns > 0 && count >= columns).then(|| &residual[..columns]);
+    // Outputs begin anywhere in a cache line.
+    let offset = usize::from(case.misaligned % 64);
+    let mut memory = vec![number(77); offset + count + 1];
+    let result = draw.on(&x).at(first).write(&mut memory[offset..offset + count]);
+    if result.is_ok() && count > 0 {
+        let kept: Vec<bool> = (0..count as u64).map(|i| draw.keeps(first + i)).collect();
+        let affine = draw.affine::<T>();
+        let noisy = |i: usize, x: T| one_by_one(affine, kept[i], x);
+        assert!((0..count).all(|i| memory[offset + i] == noisy(i, x[i])), "{draw:?}");
+        if let Some(bias) = bias {
+            let fused = draw.on(&x).at(first).bias(bias).add(&residual, &mut memory[offset..offset + count]);
+            let whole_rows = count % columns == 0 && case.first as usize % columns == 0;
+            assert_eq!(fused.is_ok(), whole_rows);
+            let same = |i: usize| memory[offset + i] == residual[i] + noisy(i, x[i] + bias[i % columns]);
+            assert!(!whole_rows || (0..count).all(same), "{draw:?}");
+        }
+    }
+    assert!(memory[..offset].iter().chain(&memory[offset + count..]).all(|&guard| guard == number(77)));
+}
+
+fuzz_target!(|case: Case| {
+    let Ok(p) = Probability::new(case.p) else {
+        return;
+    };
+    let mask = match &case.mask {
+        Family::Philox { seed, layer, step } => Mask::philox(*seed, *layer, *step, p),
+        Family::Jax(key) => Mask::jax(JaxKey::from_data(*key), p),
+        Family::Bits(bits, count) => Mask::from_bits(bits.clone(), *count, p),
+    };
+    let axes = case.axes.iter().take(5).map(|(size, stride)| match stride {
+        Stride::Shared => (u64::from(*size), 0),
+        Stride::Next => (u64::from(*size), 1),
+        Stride::Small(stride) => (u64::from(*size), u64::from(*stride)),
+        Stride::Any(stride) => (u64::from(*size), *stride),
+    });
+    let index = Index::new(case.start, axes);
+    let effect = if case.alpha { Effect::Alpha } else { Effect::Dropout };
+    let draw = Draw::new(mask, index, effect);
+    let whole: Vec<usize> = case.whole.iter().take(4).map(|&size| usize::from(size)).collect();
+    let (offset, shape): (Vec<usize>, Vec<usize>) =
+        case.block.iter().take(4).map(|&(offset, size)| (usize::from(offset), usize::from(size))).unzip();
+    let block = draw.block(&whole, &offset, &shape);
+    for draw in [Some(draw), block.ok()].into_iter().flatten() {
+        match case.kind % 4 {
+            0 => check::<f32>(&case, &draw, |i| i as f32 / 37.0),
+            1 => check::<f64>(&case, &draw, |i| f64::from(i) / 37.0),
+            2 => check::<f16>(&case, &draw, |i| f16::from_f32(i as f32 / 64.0)),
+            _ => check::<bf16>(&case, &draw, |i| bf16::from_f32(i as f32 / 64.0)),
+        }
+    }
+});

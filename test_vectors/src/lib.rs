@@ -1,0 +1,146 @@
+//! Reads `vectors.json`, the cases that every crate and language has to give alike. `make_vectors.py` says what is in it.
+
+use std::fmt::Write;
+
+use half::{bf16, f16};
+use nn_dropout::{Draw, Effect, Generator, Index, JaxKey, Mask, Probability};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// A draw, and the hashes of what it has to give.
+#[derive(Debug, Deserialize)]
+pub struct Case {
+    mask: Family,
+    index: Axes,
+    effect: Effect,
+    /// The hashes.
+    pub sha256: Hashes,
+}
+
+/// SHA-256, in hexadecimal.
+#[derive(Debug, Deserialize)]
+pub struct Hashes {
+    /// Of the bits of all elements, eight to a byte.
+    pub kept: String,
+    /// Of the outputs, little-endian, for each element type.
+    pub f32: String,
+    #[allow(missing_docs)]
+    pub f64: String,
+    #[allow(missing_docs)]
+    pub f16: String,
+    #[allow(missing_docs)]
+    pub bf16: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Family {
+    Philox { seed: String, layer: u32, step: u32, p: f64 },
+    Jax { key: [u32; 2], p: f64 },
+    Torch { seed: String, count: u64, p: f64 },
+}
+
+#[derive(Debug, Deserialize)]
+struct Axes {
+    start: String,
+    axes: Vec<(String, String)>,
+}
+
+/// An element type of the cases.
+pub trait Number: Copy {
+    /// `number`, rounded once.
+    fn narrow(number: f64) -> Self;
+
+    /// Its bytes, little-endian.
+    fn bytes(self) -> impl AsRef<[u8]>;
+
+    /// Its hash in a case.
+    fn hash(hashes: &Hashes) -> &str;
+}
+
+macro_rules! number {
+    ($($type:ident, $narrow:expr;)*) => {$(
+        impl Number for $type {
+            fn narrow(number: f64) -> Self {
+                $narrow(number)
+            }
+
+            fn bytes(self) -> impl AsRef<[u8]> {
+                self.to_le_bytes()
+            }
+
+            fn hash(hashes: &Hashes) -> &str {
+                &hashes.$type
+            }
+        }
+    )*};
+}
+number! {
+    f32, |number| number as Self;
+    f64, |number| number;
+    f16, Self::from_f64;
+    bf16, Self::from_f64;
+}
+
+/// All cases.
+///
+/// # Panics
+///
+/// If the file is broken.
+pub fn cases() -> Vec<Case> {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../vectors.json")).expect("cases");
+    assert!(cases.len() > 200, "only {} cases", cases.len());
+    cases
+}
+
+impl Case {
+    /// The draw.
+    ///
+    /// # Panics
+    ///
+    /// If the case is broken.
+    pub fn draw(&self) -> Draw {
+        let number = |text: &String| text.parse::<u64>().expect("a number");
+        let probability = |p: f64| Probability::new(p).expect("a probability");
+        let mask = match &self.mask {
+            Family::Philox { seed, layer, step, p } => Mask::philox(number(seed), *layer, *step, probability(*p)),
+            Family::Jax { key, p } => Mask::jax(JaxKey::from_data(*key), probability(*p)),
+            Family::Torch { seed, count, p } => Generator::torch(number(seed)).next_mask(0, probability(*p), *count),
+        };
+        let axes = self.index.axes.iter().map(|(size, stride)| (number(size), number(stride)));
+        Draw::new(mask, Index::new(number(&self.index.start), axes), self.effect)
+    }
+
+    /// The input of the case.
+    pub fn input<T: Number>(&self) -> Vec<T> {
+        (0..self.draw().index().count()).map(|i| T::narrow((7 * i % 509) as f64 / 37.0 - 6.5)).collect()
+    }
+
+    /// Checks which elements are kept.
+    ///
+    /// # Panics
+    ///
+    /// If others are.
+    pub fn assert_kept(&self, kept: &[bool]) {
+        let packed = kept.chunks(8).map(|kept| kept.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit)));
+        assert_eq!(sha256(packed), self.sha256.kept, "kept, {self:?}");
+    }
+
+    /// Checks what became of the input.
+    ///
+    /// # Panics
+    ///
+    /// If a bit differs.
+    pub fn assert_output<T: Number>(&self, output: &[T]) {
+        let bytes = output.iter().flat_map(|number| number.bytes().as_ref().to_vec());
+        assert_eq!(sha256(bytes), T::hash(&self.sha256), "{}, {self:?}", std::any::type_name::<T>());
+    }
+}
+
+fn sha256(bytes: impl IntoIterator<Item = u8>) -> String {
+    let bytes: Vec<u8> = bytes.into_iter().collect();
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
+}
