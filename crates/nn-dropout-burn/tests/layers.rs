@@ -76,7 +76,7 @@ fn backends_without_a_kernel_of_ours_get_the_same() {
 
 #[test]
 #[should_panic(expected = "dropout1d: Expected 2D or 3D input, but received a 4D input.")]
-fn wrong_shapes_are_refused_in_pytorch_s_words() {
+fn wrong_shapes_are_refused_in_the_words_of_pytorch() {
     let x = Tensor::<4>::ones([1, 2, 3, 4], &Device::flex().autodiff());
     Dropout1dConfig::new(0.5).init().forward(x);
 }

@@ -1,7 +1,7 @@
 //! Dropout whose mask is a value, not a tensor.
 //!
 //! In training mode every element is zeroed with probability *p* and the others are multiplied by
-//! `1 / (1 - p)` (inverted dropout), so that in eval mode nothing has to be done at all. Which elements
+//! `1 / (1 - p)` (inverted dropout), so that nothing needs scaling in eval mode. Which elements
 //! are kept is a pure function of (seed, layer, step, element index): a [`Mask`] takes 40 bytes whatever
 //! the size of the tensor, can be asked about any element on any thread, shard or device in any order,
 //! and is computed again in backward instead of being stored.

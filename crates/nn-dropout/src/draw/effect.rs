@@ -42,7 +42,7 @@ impl Effect {
         let rounded = T::rounded;
         match self {
             Self::Dropout if matches!(mask, Family::Jax(_)) => Affine::Divide(T::narrow(keep)),
-            // Where nothing is kept, the scale of what is kept has to be finite all the same.
+            // Nothing is kept, but the scale of kept elements has to be finite all the same.
             _ if keep == 0.0 => Affine::Scale(T::default()),
             Self::Dropout => Affine::Scale(T::narrow(rounded(1.0 / rounded(keep)))),
             Self::AlphaGradient => Affine::Scale(T::narrow(rounded(a()))),

@@ -1,6 +1,7 @@
 //! Noise together with the additions around it, in one pass over memory.
 
-use super::{Draw, LengthMismatch, same_length};
+use super::draw::{Draw, same_length};
+use super::error::LengthMismatch;
 use crate::kernel::{Element, Operands};
 
 /// A draw on an input, and what is added before and after, in one pass over memory:
@@ -94,7 +95,7 @@ impl<'a, T: Element> On<'a, T> {
                 operands.with_bias(bias)
             }
         };
-        self.draw.apply(self.draw.effect, self.first, operands)
+        self.draw.apply(self.draw.effect(), self.first, operands)
     }
 }
 

@@ -118,7 +118,7 @@ impl Generator {
     /// `torch.manual_seed(seed)`, where they are called in the same order on tensors of the same shapes.
     ///
     /// It is PyTorch 2.15's: MT19937, two words an element. (Releases before it may draw others on Intel's CPUs.)
-    /// A mask holds one bit an element, since a sequence cannot be entered in the middle.
+    /// A mask holds one bit per element, since a sequence cannot be entered in the middle.
     ///
     /// ```
     /// use nn_dropout::{Dropout, Generator};

@@ -98,7 +98,7 @@ fn apply_to_view<T: Element, D: Dimension>(draw: &Draw, view: ArrayViewMut<T, D>
         strides[axis] = strides[axis].wrapping_neg();
     }
     let index = Index::new(start, order.iter().map(|&axis| (view.shape()[axis] as u64, strides[axis])));
-    // Where the orders of bits and elements differ one of them has to be gathered: the bits, if they come in runs.
+    // If bits and elements are in different orders, one of the two is gathered: the bits, if they come in runs.
     if index.axes().last().is_none_or(|axis| axis.stride <= 1) {
         for axis in backwards {
             view.invert_axis(axis);

@@ -78,7 +78,7 @@ pub unsafe fn apply<D: Blocks, const N: usize, I: Vector<T>, T: Copy + Default>(
                 Some(kept) if head == 0 && whole > 0 => {
                     let scale = Scale { kept: I::splat(kept), dropped: I::splat(T::default()) };
                     let chunks = Chunks { source: &mut mapped.source, start, all, count, scale, bits: &mut bits };
-                    // A loop for each kind of operands, so that none has to ask again and again.
+                    // One loop for each kind of operands, so that none checks again and again.
                     match (all.bias.is_some(), all.residual.is_some(), stream) {
                         (false, false, false) => apply_chunks::<D, N, I, T, false, false, false>(chunks),
                         (false, false, true) => apply_chunks::<D, N, I, T, false, false, true>(chunks),
@@ -96,7 +96,11 @@ pub unsafe fn apply<D: Blocks, const N: usize, I: Vector<T>, T: Copy + Default>(
                     } else {
                         mapped.gather(first, count, &mut bits);
                     }
-                    apply_affine::<I, T>(&bits, affine, all, count, stream && to_line == 0);
+                    if stream && to_line == 0 {
+                        apply_affine::<I, T, true>(&bits, affine, all, count);
+                    } else {
+                        apply_affine::<I, T, false>(&bits, affine, all, count);
+                    }
                 }
             }
         }
@@ -135,7 +139,7 @@ unsafe fn apply_chunks<D, const N: usize, I, T, const BIAS: bool, const RESIDUAL
     T: Copy + Default,
 {
     let chunk = N * D::BLOCKS * BLOCK as usize;
-    // The caller has looked which there are. Saying it again tells the compiler.
+    // The caller knows which there are. Repeated here, so that the compiler knows it too.
     let bias = if BIAS { all.bias.or(Some(all.x)) } else { None };
     let residual = if RESIDUAL { all.residual.or(Some(all.x)) } else { None };
     let all = Unit { bias, residual, ..all };
@@ -173,7 +177,7 @@ unsafe fn apply_chunks<D, const N: usize, I, T, const BIAS: bool, const RESIDUAL
                 carry = last_block >> (BLOCK - lag);
             }
             store_groups::<D, N>(kept, bits);
-            apply_bits::<I, T, _>(bits, scale, all.at(i), chunk, STREAM);
+            apply_bits::<I, T, _, STREAM>(bits, scale, all.at(i), chunk);
         }
     }
 }
@@ -184,12 +188,11 @@ unsafe fn apply_chunks<D, const N: usize, I, T, const BIAS: bool, const RESIDUAL
 ///
 /// As of [`apply_chunks`], less the source.
 #[inline(always)]
-unsafe fn apply_affine<I: Vector<T>, T: Copy + Default>(
+unsafe fn apply_affine<I: Vector<T>, T: Copy + Default, const STREAM: bool>(
     bits: &Bits,
     affine: Affine<T>,
     all: Unit<T>,
     count: usize,
-    stream: bool,
 ) {
     // SAFETY: handed on.
     unsafe {
@@ -197,15 +200,15 @@ unsafe fn apply_affine<I: Vector<T>, T: Copy + Default>(
         match affine {
             Affine::Scale(kept) => {
                 let scale = Scale { kept: I::splat(kept), dropped: zero };
-                apply_bits::<I, T, _>(bits, scale, all, count, stream);
+                apply_bits::<I, T, _, STREAM>(bits, scale, all, count);
             }
             Affine::ScaleAndShift(kept, shifts) => {
                 let scale = Scale { kept: I::splat(kept), dropped: zero };
                 let [kept, dropped] = [I::splat(shifts[0]), I::splat(shifts[1])];
-                apply_bits::<I, T, _>(bits, ScaleAndShift { scale, kept, dropped }, all, count, stream);
+                apply_bits::<I, T, _, STREAM>(bits, ScaleAndShift { scale, kept, dropped }, all, count);
             }
             Affine::Divide(divisor) => {
-                apply_bits::<I, T, _>(bits, Divide { divisor: I::splat(divisor), dropped: zero }, all, count, stream);
+                apply_bits::<I, T, _, STREAM>(bits, Divide { divisor: I::splat(divisor), dropped: zero }, all, count);
             }
         }
     }
@@ -217,12 +220,11 @@ unsafe fn apply_affine<I: Vector<T>, T: Copy + Default>(
 ///
 /// As of [`apply_affine`].
 #[inline(always)]
-unsafe fn apply_bits<I: Vector<T>, T: Copy + Default, F: Formula<T, I>>(
+unsafe fn apply_bits<I: Vector<T>, T: Copy + Default, F: Formula<T, I>, const STREAM: bool>(
     bits: &Bits,
     formula: F,
     all: Unit<T>,
     count: usize,
-    stream: bool,
 ) {
     let whole = count - count % UNIT;
     // SAFETY: `i + UNIT` is at most `count`, and `bits` has more bits than a chunk has elements. What is left goes through
@@ -230,7 +232,7 @@ unsafe fn apply_bits<I: Vector<T>, T: Copy + Default, F: Formula<T, I>>(
     unsafe {
         let word = |i: usize| u32::from_le(bits.as_ptr().add(i / 8).cast::<u32>().read_unaligned());
         for i in (0..whole).step_by(UNIT) {
-            apply_unit::<I, T, F>(word(i), formula, all.at(i), stream);
+            apply_unit::<I, T, F, STREAM>(word(i), formula, all.at(i));
         }
         if count > whole {
             let (rest, count) = (all.at(whole), count - whole);
@@ -246,7 +248,7 @@ unsafe fn apply_bits<I: Vector<T>, T: Copy + Default, F: Formula<T, I>>(
                 residual.as_ptr()
             });
             let y = x.as_mut_ptr();
-            apply_unit::<I, T, F>(word(whole), formula, Unit { x: y, bias, residual, y }, false);
+            apply_unit::<I, T, F, false>(word(whole), formula, Unit { x: y, bias, residual, y });
             copy_nonoverlapping(y, rest.y, count);
         }
     }
@@ -258,7 +260,11 @@ unsafe fn apply_bits<I: Vector<T>, T: Copy + Default, F: Formula<T, I>>(
 ///
 /// As of [`apply_bits`], for [`UNIT`] elements.
 #[inline(always)]
-unsafe fn apply_unit<I: Vector<T>, T: Copy, F: Formula<T, I>>(bits: u32, formula: F, unit: Unit<T>, stream: bool) {
+unsafe fn apply_unit<I: Vector<T>, T: Copy, F: Formula<T, I>, const STREAM: bool>(
+    bits: u32,
+    formula: F,
+    unit: Unit<T>,
+) {
     for index in 0..UNIT / I::COUNT {
         let i = index * I::COUNT;
         // SAFETY: `i + COUNT` is at most `UNIT`; registers of a streamed output are as large as a line, or divide it.
@@ -271,7 +277,7 @@ unsafe fn apply_unit<I: Vector<T>, T: Copy, F: Formula<T, I>>(bits: u32, formula
             if let Some(residual) = unit.residual {
                 value = I::add(I::load(residual.add(i)), value);
             }
-            if stream {
+            if STREAM {
                 I::stream(unit.y.add(i), value);
             } else {
                 I::store(unit.y.add(i), value);

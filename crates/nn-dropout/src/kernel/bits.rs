@@ -188,7 +188,7 @@ impl Gather {
         match (stride, next) {
             // A row of bits that repeats.
             (1, Axis { size: times, stride: 0 }) if size < CHUNK as u64 => {
-                let count = left((times - first / size % times) * size - place);
+                let count = left((times - first / size % times).saturating_mul(size) - place);
                 self.draw(source, bit.wrapping_sub(place), size as usize);
                 to.repeat(&self.bits, size as usize, place as usize, count);
                 count
@@ -202,7 +202,7 @@ impl Gather {
             // One bit after the other, each for several elements.
             (0, Axis { size: bits, stride: 1 }) => {
                 let count = left((bits - first / size % bits).saturating_mul(size) - place);
-                self.draw(source, bit, (place + count as u64).div_ceil(size) as usize);
+                self.draw(source, bit, place.saturating_add(count as u64).div_ceil(size) as usize);
                 to.spread(&self.bits, &self.spread, place, count);
                 count
             }

@@ -328,6 +328,10 @@ fn elements_get_the_bits_of_the_index() {
             }
         }
     }
+    // Axes without an end.
+    for axes in [[(u64::MAX, 0), (3, 1)], [(u64::MAX, 1), (3, 0)], [(3, 1), (u64::MAX, 0)], [(u64::MAX, 5), (3, 2)]] {
+        check_index::<f32>(&Index::new(1000, axes), &parts);
+    }
     let long = [(0, 1), (1500, 3000), (1023, 4097), (7, 9000)];
     for axes in [[(4, 5000), (2500, 1)], [(4, 0), (2500, 1)], [(4, 2500), (2500, 0)], [(100, 3), (100, 1)]] {
         for start in [0, 3, (1 << 35) - 700, u64::MAX - 600] {

@@ -13,10 +13,8 @@ use crate::draw::Effect;
 ///
 /// assert_eq!("alpha-dropout".parse(), Ok(Kind::AlphaDropout));
 /// assert_eq!(Kind::AlphaDropout.to_string(), "AlphaDropout");
-/// assert_eq!(
-///     "dropuot".parse::<Kind>().unwrap_err().to_string(),
-///     "a layer is one of Dropout, Dropout1d, Dropout2d, Dropout3d, AlphaDropout, FeatureAlphaDropout, but got dropuot"
-/// );
+/// let error = "dropuot".parse::<Kind>().unwrap_err().to_string();
+/// assert!(error.starts_with("a layer is one of Dropout, Dropout1d, ") && error.ends_with(", but got dropuot"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

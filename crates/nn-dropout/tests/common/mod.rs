@@ -49,7 +49,7 @@ bits! {
     bf16, i16;
 }
 
-/// The same bits, or units in the last place apart at most so many. Any NaN is as good as another.
+/// The same bits, or at most `units` units in the last place apart. Any NaN equals any other.
 pub fn assert_near<T: Bits>(got: &[T], expected: &[T], units: u64, what: &str) {
     assert_eq!(got.len(), expected.len(), "{what}");
     for (i, (got, expected)) in got.iter().zip(expected).enumerate() {

@@ -79,7 +79,7 @@ impl Blocks for Avx2 {
         [_mm256_unpacklo_epi64(first, second), _mm256_unpackhi_epi64(first, second)]
     }
 
-    /// There is no unsigned comparison, but a maximum that tells which lanes are not below.
+    /// There is no unsigned comparison, but the maximum shows which lanes are not below.
     #[inline]
     #[target_feature(enable = "avx2,f16c")]
     unsafe fn below(lanes: [__m256i; 2], threshold: u16) -> u64 {

@@ -99,7 +99,7 @@ impl Blocks for Avx512 {
         u64::from(low) | u64::from(high) << 32
     }
 
-    /// The smallest difference tells it for all lanes at once.
+    /// The smallest difference is 0 if any lane is equal.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
     unsafe fn any_equal<const N: usize>(lanes: &[[__m512i; 2]; N], threshold: u16) -> bool {

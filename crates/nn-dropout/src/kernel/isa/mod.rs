@@ -1,4 +1,4 @@
-//! What the loops need of an instruction set, and a file for each instruction set that has it.
+//! What the loops need of an instruction set, and one file for each instruction set.
 //!
 //! [`Blocks`] is 32-bit arithmetic on several Philox blocks at once, and [`Vector`] a register full of elements. The loops
 //! are generic over both; a file here implements the two traits and nothing else.

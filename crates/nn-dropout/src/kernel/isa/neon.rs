@@ -12,7 +12,7 @@ pub struct Neon;
 impl Blocks for Neon {
     const BLOCKS: usize = 4;
     type Words = uint32x4_t;
-    /// Of the first two blocks, and of the others.
+    /// Those of the first two blocks, and those of the others.
     type Products = [uint64x2_t; 2];
     type Pairs = [uint32x4_t; 2];
     type Lanes = [uint16x8_t; 4];

@@ -11,7 +11,7 @@ pub struct Simd128;
 impl Blocks for Simd128 {
     const BLOCKS: usize = 4;
     type Words = v128;
-    /// Of the first two blocks, and of the others.
+    /// Those of the first two blocks, and those of the others.
     type Products = [v128; 2];
     type Pairs = [v128; 2];
     type Lanes = [v128; 4];
