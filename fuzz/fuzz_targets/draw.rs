@@ -16,11 +16,13 @@ struct Case {
     p: f64,
     alpha: bool,
     start: u64,
-    axes: Vec<(u16, Stride)>,
+    axes: Vec<(Size, Stride)>,
     whole: Vec<u8>,
     block: Vec<(u8, u8)>,
-    first: u16,
+    first: u32,
     count: u16,
+    /// Enough for several threads and for writing past the caches.
+    large: bool,
     columns: u8,
     misaligned: u8,
     kind: u8,
@@ -31,6 +33,13 @@ enum Family {
     Philox { seed: u64, layer: u32, step: u32 },
     Jax([u32; 2]),
     Bits(Vec<u8>, u64),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Size {
+    Small(u8),
+    Medium(u16),
+    Any(u64),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -53,8 +62,9 @@ fn one_by_one<T: Element>(affine: Affine<T>, kept: bool, x: T) -> T {
 }
 
 fn check<T: Element + PartialEq>(case: &Case, draw: &Draw, number: impl Fn(i32) -> T) {
-    let (first, count) = (u64::from(case.first), usize::from(case.count));
-    let numbers = |step: i32| (0..count as i32).map(|i| number(i * step % 509 - 250)).collect::<Vec<T>>();
+    let first = u64::from(case.first);
+    let count = usize::from(case.count) * if case.large { 40 } else { 1 };
+    let numbers = |step: i32| (0..count as i32).map(|i| number(i % 1000 * step % 509 - 250)).collect::<Vec<T>>();
     let (x, residual) = (numbers(7), numbers(11));
     let columns = usize::from(case.columns);
     let bias = (columns > 0 && count >= columns).then(|| &residual[..columns]);
@@ -66,13 +76,18 @@ fn check<T: Element + PartialEq>(case: &Case, draw: &Draw, number: impl Fn(i32) 
         let kept: Vec<bool> = (0..count as u64).map(|i| draw.keeps(first + i)).collect();
         let affine = draw.affine::<T>();
         let noisy = |i: usize, x: T| one_by_one(affine, kept[i], x);
-        assert!((0..count).all(|i| memory[offset + i] == noisy(i, x[i])), "{draw:?}");
+        // Any NaN equals any other.
+        let same = |a: T, b: T| a == b || a != a && b != b;
+        assert!((0..count).all(|i| same(memory[offset + i], noisy(i, x[i]))), "{draw:?}");
+        draw.on(&x).at(first).add_to(&mut memory[offset..offset + count]).expect("as above");
+        let twice = |i: usize| noisy(i, x[i]) + noisy(i, x[i]);
+        assert!((0..count).all(|i| same(memory[offset + i], twice(i))), "{draw:?}");
         if let Some(bias) = bias {
             let fused = draw.on(&x).at(first).bias(bias).add(&residual, &mut memory[offset..offset + count]);
-            let whole_rows = count % columns == 0 && case.first as usize % columns == 0;
+            let whole_rows = count % columns == 0 && first % columns as u64 == 0;
             assert_eq!(fused.is_ok(), whole_rows);
-            let same = |i: usize| memory[offset + i] == residual[i] + noisy(i, x[i] + bias[i % columns]);
-            assert!(!whole_rows || (0..count).all(same), "{draw:?}");
+            let fused = |i: usize| residual[i] + noisy(i, x[i] + bias[i % columns]);
+            assert!(!whole_rows || (0..count).all(|i| same(memory[offset + i], fused(i))), "{draw:?}");
         }
     }
     assert!(memory[..offset].iter().chain(&memory[offset + count..]).all(|&guard| guard == number(77)));
@@ -87,12 +102,18 @@ fuzz_target!(|case: Case| {
         Family::Jax(key) => Mask::jax(JaxKey::from_data(*key), p),
         Family::Bits(bits, count) => Mask::from_bits(bits.clone(), *count, p),
     };
-    let axes = case.axes.iter().take(5).map(|(size, stride)| match stride {
-        Stride::Shared => (u64::from(*size), 0),
-        Stride::Next => (u64::from(*size), 1),
-        Stride::Small(stride) => (u64::from(*size), u64::from(*stride)),
-        Stride::Any(stride) => (u64::from(*size), *stride),
-    });
+    let size = |size: &Size| match size {
+        Size::Small(size) => u64::from(*size),
+        Size::Medium(size) => u64::from(*size),
+        Size::Any(size) => *size,
+    };
+    let stride = |stride: &Stride| match stride {
+        Stride::Shared => 0,
+        Stride::Next => 1,
+        Stride::Small(stride) => u64::from(*stride),
+        Stride::Any(stride) => *stride,
+    };
+    let axes = case.axes.iter().take(5).map(|axis| (size(&axis.0), stride(&axis.1)));
     let index = Index::new(case.start, axes);
     let effect = if case.alpha { Effect::Alpha } else { Effect::Dropout };
     let draw = Draw::new(mask, index, effect);

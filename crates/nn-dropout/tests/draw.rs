@@ -130,7 +130,10 @@ fn fused_forms_check_lengths() {
     );
     let rows = "a tensor has to be whole rows of 4 elements, the length of its bias, but got 6";
     assert_eq!(message(draw.on(&[0.0; 6]).bias(&[0.0; 4]).write(&mut output)), rows);
-    assert_eq!(message(draw.on(&[0.0; 6]).bias(&[0.0; 4]).at(6).add(&[0.0; 6], &mut output)), rows);
+    assert_eq!(
+        message(draw.on(&[0.0; 6]).bias(&[0.0; 3]).at(7).add(&[0.0; 6], &mut output)),
+        "a tensor with a bias has to begin with a row of 3 elements, but got element 7"
+    );
     assert!(bias_gradient(&[0.0; 6], &mut output[..4]).is_err());
     assert!(bias_gradient(&[0.0; 6], &mut output[..0]).is_err());
     let few = draw.with_index(Index::of(&[2, 3]));

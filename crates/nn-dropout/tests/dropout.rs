@@ -92,6 +92,20 @@ fn takes_what_is_borrowed_and_overwrites_what_is_owned() {
 }
 
 #[test]
+fn outputs_are_inputs_of_the_next_layer() {
+    let x = [1f32; 100];
+    let (first, second) = (dropout(0.5), dropout(0.5));
+    let y: Cow<[f32]> = second.forward(first.forward(&x));
+    assert!(y.iter().all(|&y| y == 0.0 || y == 4.0));
+    let array = ndarray::Array2::from_elem((10, 10), 1f32);
+    let z = dropout(0.5).forward(dropout(0.5).forward(array.view()));
+    assert!(z.iter().eq(y.iter()));
+    let mut array = array;
+    dropout(0.5).forward(array.row_mut(3));
+    assert!(array.row(3).iter().all(|&y| y != 1.0) && array.row(2).iter().all(|&y| y == 1.0));
+}
+
+#[test]
 fn takes_empty_inputs() {
     assert_eq!(dropout(0.5).forward(Vec::<f32>::new()), []);
 }
@@ -168,10 +182,20 @@ mod arrays {
     #[test]
     fn of_any_strides_get_the_noise_of_their_shape() {
         let orders = [[0, 1, 2, 3], [0, 2, 3, 1], [3, 1, 0, 2], [2, 0, 3, 1], [3, 2, 1, 0]];
-        for kind in Kind::ALL {
+        for (kind, family) in
+            Kind::ALL.into_iter().flat_map(|kind| ["philox", "torch", "jax"].map(|family| (kind, family)))
+        {
             for (order, step) in orders.into_iter().flat_map(|order| [1, 2, -1, -3].map(|step| (order, step))) {
+                if family == "torch" && order != orders[0] {
+                    continue; // PyTorch's element-wise masks follow the order in memory
+                }
                 let noisy = |array: ArrayViewMut4<f32>| {
-                    let layer = Layer::with_generator(kind, 0.5, &Generator::philox(3)).unwrap();
+                    let generator = match family {
+                        "torch" => Generator::torch(3),
+                        "jax" => Generator::jax(3),
+                        _ => Generator::philox(3),
+                    };
+                    let layer = Layer::with_generator(kind, 0.5, &generator).unwrap();
                     let mut array = array.into_dyn();
                     if kind == Kind::Dropout1d {
                         array.index_axis_inplace(Axis(0), 0);

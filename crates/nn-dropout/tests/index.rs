@@ -73,7 +73,44 @@ fn a_mask_that_ends_has_no_bits_for_others() {
     assert!(fits(Index::of(&[0])));
     assert!(!fits(Index::of(&[13])));
     assert!(!fits(Index::new(3, [(5, 2), (2, 1)])));
-    assert!(!fits(Index::new(1, [(2, u64::MAX)])));
+    assert!(!fits(Index::new(0, [(2, u64::MAX)])));
+    assert!(fits(Index::new(11, [(4, 3_u64.wrapping_neg()), (3, u64::MAX)])), "backwards");
+    let error = Draw::new(mask(), Index::of(&[13]), Effect::Dropout).forward_inplace(&mut [1f32; 4]).unwrap_err();
+    assert_eq!(error.to_string(), "the mask has 12 bits, too few for the index map of the draw");
+    assert_eq!(Index::new(11, [(4, 3_u64.wrapping_neg()), (3, u64::MAX)]).bits(), Some(0..=11));
+    assert_eq!(Index::new(0, [(u64::MAX, u64::MAX / 2), (u64::MAX, u64::MAX / 2)]).bits(), None);
+}
+
+#[test]
+fn stored_bits_are_exactly_as_many_as_said() {
+    let p = Probability::new(0.5).unwrap();
+    let mask = Mask::from_bits(vec![0xFF, 0xFF], 3, p);
+    assert_eq!(mask, Mask::from_bits(vec![0b111], 3, p));
+    assert_eq!(mask.bits(0..16), [0b111, 0]);
+    let few = Mask::from_bits(vec![0xFF], 100, p);
+    assert_eq!((few.count(), few.bits(0..8)), (Some(8), vec![0xFF]));
+    let json = r#"{"stored":{"bits":[255],"count":3,"p":0.5}}"#;
+    assert_eq!(serde_json::from_str::<Mask>(json).unwrap(), mask);
+    let error = serde_json::from_str::<Mask>(&json.replace(":3", ":9")).unwrap_err();
+    assert!(error.to_string().starts_with("a mask of 9 bits has 2 bytes, but got 1"), "{error}");
+}
+
+#[test]
+fn enormous_sizes_neither_overflow_nor_hang() {
+    let p = Probability::new(0.5).unwrap();
+    let row = Draw::dropout(Mask::philox(1, 0, 0, p)).forward_to_vec(&[1f32; 4]).unwrap();
+    for index in [Index::shared(&[1 << 62, 4], &[0]), Index::new(0, [(u64::MAX, 0), (4, 1)])] {
+        let draw = Draw::dropout(Mask::philox(1, 0, 0, p)).with_index(index);
+        assert_eq!(draw.forward_to_vec(&[1f32; 8]).unwrap(), [&row[..], &row].concat());
+    }
+    for kind in Kind::ALL {
+        let mut layer = Layer::with_generator(kind, 0.5, &Generator::philox(1)).unwrap();
+        for mode in [Mode::Train, Mode::MonteCarlo] {
+            layer.set_mode(mode);
+            assert!(layer.draw(&[1 << 40, 1 << 40, 2]).unwrap().is_some());
+            layer.draw(&[usize::MAX, 2, 0]).unwrap();
+        }
+    }
 }
 
 /// Up to four axes of up to seven, and a block of them.

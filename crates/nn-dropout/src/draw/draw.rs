@@ -33,7 +33,7 @@ use crate::spec::index::{Index, IndexError};
 /// assert_eq!(part, whole[37..]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Draw {
     mask: Mask,
@@ -219,21 +219,22 @@ impl Draw {
     /// Whether the draw has these elements, and the mask has bits for them.
     #[inline]
     fn check(&self, first: u64, elements: usize) -> Result<(), LengthMismatch> {
-        let left = self.count().saturating_sub(first);
+        let left = self.count()?.saturating_sub(first);
         if elements as u64 <= left { Ok(()) } else { Err(LengthMismatch::Elements { left, elements }) }
     }
 
-    /// The number of elements that the index has and that the mask has bits for.
+    /// The number of elements that the index has, and that the mask has bits for.
     #[inline]
-    fn count(&self) -> u64 {
-        let elements = self.index.count();
-        match self.mask.count() {
-            None => elements,
-            Some(bits) if self.index.last_bit().is_some_and(|last| last < bits) => elements,
-            // Each element has its own bit: as many as there are bits.
-            Some(bits) if *self.index.axes() == *Index::endless().axes() => bits.saturating_sub(self.index.start()),
-            Some(_) => 0,
+    fn count(&self) -> Result<u64, LengthMismatch> {
+        let (elements, Some(bits)) = (self.index.count(), self.mask.count()) else {
+            return Ok(self.index.count());
+        };
+        // Each element of any number has its own bit: there are as many as bits.
+        if *self.index.axes() == *Index::endless().axes() {
+            return Ok(bits.saturating_sub(self.index.start()));
         }
+        let fits = elements == 0 || self.index.bits().is_some_and(|range| *range.end() < bits);
+        if fits { Ok(elements) } else { Err(LengthMismatch::Bits { bits }) }
     }
 }
 

@@ -21,10 +21,22 @@ pub enum LengthMismatch {
         /// The number of these.
         elements: usize,
     },
+    /// A mask that holds its bits, but not all that the index map asks for.
+    Bits {
+        /// The number of its bits.
+        bits: u64,
+    },
+    /// A tensor with a bias that does not begin with a row.
+    Start {
+        /// The number of its first element.
+        first: u64,
+        /// The number of elements in a row: the length of the bias.
+        columns: usize,
+    },
     /// A tensor that should be a whole number of rows.
     Rows {
-        /// The number of its elements, or of those before it.
-        elements: u64,
+        /// The number of its elements.
+        elements: usize,
         /// The number of elements in a row: the length of the bias.
         columns: usize,
     },
@@ -38,6 +50,12 @@ impl fmt::Display for LengthMismatch {
             }
             Self::Elements { left, elements } => {
                 write!(f, "the draw has {left} elements left, but got {elements}")
+            }
+            Self::Bits { bits } => {
+                write!(f, "the mask has {bits} bits, too few for the index map of the draw")
+            }
+            Self::Start { first, columns } => {
+                write!(f, "a tensor with a bias has to begin with a row of {columns} elements, but got element {first}")
             }
             Self::Rows { elements, columns } => {
                 write!(

@@ -90,8 +90,11 @@ impl<'a, T: Element> On<'a, T> {
         let operands = match self.bias {
             None => operands,
             Some(bias) => {
-                whole_rows(operands.count() as u64, bias)?;
-                whole_rows(self.first, bias)?;
+                whole_rows(operands.count(), bias)?;
+                let columns = bias.len();
+                if !self.first.is_multiple_of(columns as u64) {
+                    return Err(LengthMismatch::Start { first: self.first, columns });
+                }
                 operands.with_bias(bias)
             }
         };
@@ -108,7 +111,7 @@ impl<'a, T: Element> On<'a, T> {
 pub fn bias_gradient<T: Element>(grad_input: &[T], grad_bias: &mut [T]) -> Result<(), LengthMismatch> {
     const COLUMNS: usize = 256;
     let columns = grad_bias.len();
-    whole_rows(grad_input.len() as u64, grad_bias)?;
+    whole_rows(grad_input.len(), grad_bias)?;
     for (i, sums) in grad_bias.chunks_mut(COLUMNS).enumerate() {
         let mut exact = [0f64; COLUMNS];
         for row in grad_input.chunks_exact(columns) {
@@ -123,8 +126,8 @@ pub fn bias_gradient<T: Element>(grad_input: &[T], grad_bias: &mut [T]) -> Resul
     Ok(())
 }
 
-fn whole_rows<T>(elements: u64, row: &[T]) -> Result<(), LengthMismatch> {
+fn whole_rows<T>(elements: usize, row: &[T]) -> Result<(), LengthMismatch> {
     // An empty bias fits only an empty tensor: 0 is a multiple of 0.
     let columns = row.len();
-    if elements.is_multiple_of(columns as u64) { Ok(()) } else { Err(LengthMismatch::Rows { elements, columns }) }
+    if elements.is_multiple_of(columns) { Ok(()) } else { Err(LengthMismatch::Rows { elements, columns }) }
 }

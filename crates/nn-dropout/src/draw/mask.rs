@@ -75,8 +75,8 @@ impl Mask {
         Self(Family::Jax(JaxMask { key, p }))
     }
 
-    /// A mask of `count` bits, given packed as [`bits`](Self::bits) gives them, that drops with probability `p`. Bits from
-    /// `count` on are ignored; missing ones are 0.
+    /// A mask that drops with probability `p` and holds its bits: the first `count` of `bits`, packed as [`bits`](Self::bits)
+    /// gives them, or all if there are fewer.
     ///
     /// ```
     /// use nn_dropout::{Mask, Probability};

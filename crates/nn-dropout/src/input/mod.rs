@@ -12,15 +12,15 @@ use crate::draw::{Draw, LengthMismatch};
 /// |---|---|
 /// | `&[T]`, `&Vec<T>`, `&[T; N]` | `Cow<[T]>`: borrowed where nothing was to be done, else new; the input stays as it is |
 /// | `&mut [T]`, `&mut Vec<T>`, `&mut [T; N]` | the same, overwritten |
-/// | `Vec<T>`, `[T; N]` | the same, with its memory |
+/// | `Vec<T>`, `[T; N]`, `Cow<[T]>` | the same, with its memory if it is owned |
 ///
 /// and with the `ndarray` feature, for arrays and views of any dimension and strides:
 ///
 /// | input | output |
 /// |---|---|
-/// | `&ArrayBase<S, D>` | `CowArray<T, D>`, as for `&[T]` |
-/// | `&mut ArrayBase<S, D>` | the same array, overwritten |
-/// | `Array<T, D>` | `Array<T, D>`, with its memory |
+/// | `&ArrayBase<S, D>`, `ArrayView<T, D>` | `CowArray<T, D>`, as for `&[T]` |
+/// | `&mut ArrayBase<S, D>`, `ArrayViewMut<T, D>` | the same, overwritten |
+/// | `Array<T, D>`, `CowArray<T, D>` | the same, with its memory if it is owned |
 ///
 /// Elements are indexed in row-major order, whatever their order in memory; only the element-wise masks of PyTorch follow the
 /// order in memory, as there. Slices, `Vec`s and `[T; N]` are tensors of one dimension.

@@ -1,78 +1,65 @@
 //! Layers applied to `ndarray` arrays and views, of any dimension and strides.
 
 use std::cmp::Reverse;
+use std::convert::identity;
 
-use ndarray::{Array, ArrayBase, ArrayViewMut, ArrayViewMutD, Axis, CowArray, Data, DataMut, Dimension};
+use ndarray::{Array, ArrayBase, ArrayView, ArrayViewMut, ArrayViewMutD, Axis, CowArray, Data, DataMut, Dimension};
 
 use super::{Input, too_short};
 use crate::draw::Draw;
 use crate::kernel::Element;
 use crate::spec::index::Index;
 
-impl<'a, T: Element, S: Data<Elem = T>, D: Dimension> Input for &'a ArrayBase<S, D> {
-    type Output = CowArray<'a, T, D>;
+/// What all arrays have in common, and `identity` and `apply` of one kind.
+macro_rules! input {
+    ([$($generics:tt)*] $array:ty => $output:ty, $identity:expr, $apply:expr) => {
+        impl<$($generics)*> Input for $array {
+            type Output = $output;
 
-    fn with_shape<R>(&self, f: impl FnOnce(&[usize]) -> R) -> R {
-        f(self.shape())
-    }
+            fn with_shape<R>(&self, f: impl FnOnce(&[usize]) -> R) -> R {
+                f(self.shape())
+            }
 
-    fn memory_order(&self) -> Option<Vec<usize>> {
-        Some(memory_order(self))
-    }
+            fn memory_order(&self) -> Option<Vec<usize>> {
+                Some(memory_order(self))
+            }
 
-    fn identity(self) -> Self::Output {
-        self.view().into()
-    }
+            fn identity(self) -> Self::Output {
+                $identity(self)
+            }
 
-    fn apply(self, draw: &Draw) -> Self::Output {
-        if let Some(input) = self.as_slice() {
-            let output = draw.forward_to_vec(input).unwrap_or_else(too_short);
-            return Array::from_shape_vec(self.raw_dim(), output).expect("as many elements").into();
+            fn apply(self, draw: &Draw) -> Self::Output {
+                $apply(draw, self)
+            }
         }
-        self.to_owned().apply(draw).into()
-    }
+    };
 }
+input!(['a, T: Element, S: Data<Elem = T>, D: Dimension] &'a ArrayBase<S, D> => CowArray<'a, T, D>,
+    |array: Self| array.view().into(),
+    |draw, array: Self| noisy(draw, array).into());
+input!(['a, T: Element, D: Dimension] ArrayView<'a, T, D> => CowArray<'a, T, D>,
+    Into::into,
+    |draw, view: Self| noisy(draw, &view).into());
+input!(['a, T: Element, S: DataMut<Elem = T>, D: Dimension] &'a mut ArrayBase<S, D> => Self,
+    identity,
+    |draw, array: Self| { overwrite(draw, array.view_mut()); array });
+input!(['a, T: Element, D: Dimension] ArrayViewMut<'a, T, D> => Self,
+    identity,
+    |draw, mut view: Self| { overwrite(draw, view.view_mut()); view });
+input!([T: Element, D: Dimension] Array<T, D> => Self,
+    identity,
+    |draw, mut array: Self| { overwrite(draw, array.view_mut()); array });
+input!(['a, T: Element, D: Dimension] CowArray<'a, T, D> => Self,
+    identity,
+    |draw, array: Self| if array.is_view() { noisy(draw, &array).into() } else { array.into_owned().apply(draw).into() });
 
-impl<T: Element, S: DataMut<Elem = T>, D: Dimension> Input for &mut ArrayBase<S, D> {
-    type Output = Self;
-
-    fn with_shape<R>(&self, f: impl FnOnce(&[usize]) -> R) -> R {
-        f(self.shape())
+/// The noisy elements of `array`, in memory of their own.
+fn noisy<T: Element, S: Data<Elem = T>, D: Dimension>(draw: &Draw, array: &ArrayBase<S, D>) -> Array<T, D> {
+    if let Some(input) = array.as_slice() {
+        let output = draw.forward_to_vec(input).unwrap_or_else(too_short);
+        return Array::from_shape_vec(array.raw_dim(), output).expect("as many elements");
     }
-
-    fn memory_order(&self) -> Option<Vec<usize>> {
-        Some(memory_order(self))
-    }
-
-    fn identity(self) -> Self {
-        self
-    }
-
-    fn apply(self, draw: &Draw) -> Self {
-        apply_to_view(draw, self.view_mut());
-        self
-    }
-}
-
-impl<T: Element, D: Dimension> Input for Array<T, D> {
-    type Output = Self;
-
-    fn with_shape<R>(&self, f: impl FnOnce(&[usize]) -> R) -> R {
-        f(self.shape())
-    }
-
-    fn memory_order(&self) -> Option<Vec<usize>> {
-        Some(memory_order(self))
-    }
-
-    fn identity(self) -> Self {
-        self
-    }
-
-    fn apply(mut self, draw: &Draw) -> Self {
-        apply_to_view(draw, self.view_mut());
-        self
-    }
+    array.to_owned().apply(draw)
 }
 
 /// The axes from the slowest to the fastest in memory.
@@ -83,7 +70,7 @@ fn memory_order<S: Data, D: Dimension>(array: &ArrayBase<S, D>) -> Vec<usize> {
 }
 
 /// Applies `draw`, whose elements are in row-major order, to those of `view`, however they lie in memory.
-fn apply_to_view<T: Element, D: Dimension>(draw: &Draw, view: ArrayViewMut<T, D>) {
+fn overwrite<T: Element, D: Dimension>(draw: &Draw, view: ArrayViewMut<T, D>) {
     let mut view = view.into_dyn();
     if view.is_standard_layout() {
         return apply_in_order(draw, view);

@@ -30,6 +30,25 @@ borrowed!([T]);
 borrowed!(Vec<T>);
 borrowed!([T; N], N);
 
+impl<T: Element> Input for Cow<'_, [T]> {
+    type Output = Self;
+
+    fn with_shape<R>(&self, f: impl FnOnce(&[usize]) -> R) -> R {
+        f(&[self.len()])
+    }
+
+    fn identity(self) -> Self {
+        self
+    }
+
+    fn apply(self, draw: &Draw) -> Self {
+        match self {
+            Cow::Borrowed(slice) => slice.apply(draw),
+            Cow::Owned(vec) => Cow::Owned(vec.apply(draw)),
+        }
+    }
+}
+
 /// One that is overwritten.
 macro_rules! overwritten {
     ($type:ty $(, $length:ident)?) => {

@@ -194,9 +194,9 @@ impl Layer {
         if identity || unit != Unit::Element && shape.contains(&0) {
             return Ok(None);
         }
-        let mask = |bits: usize| self.generator.next_mask(self.number, self.p, bits as u64);
+        let mask = |bits: u64| self.generator.next_mask(self.number, self.p, bits);
         if unit == Unit::Element && self.mode == Mode::Train {
-            let mask = mask(shape.iter().product());
+            let mask = mask(product(shape));
             // PyTorch's masks, which hold their bits, follow the order in memory.
             let index = match memory_order().filter(|_| mask.count().is_some()) {
                 None => Index::of(shape),
@@ -205,7 +205,7 @@ impl Layer {
             return Ok(Some(Draw::new(mask, index, self.kind.effect())));
         }
         let own = self.own_axes(unit, shape.len())?;
-        let bits = shape.iter().enumerate().filter(|(axis, _)| own(*axis)).map(|(_, &size)| size).product();
+        let bits = product(shape.iter().enumerate().filter(|(axis, _)| own(*axis)).map(|(_, size)| size));
         Ok(Some(Draw::new(mask(bits), Index::where_own(shape, &own), self.kind.effect())))
     }
 
@@ -231,6 +231,10 @@ impl Layer {
             _ => channel.is_none_or(|channel| channel == axis),
         })
     }
+}
+
+fn product<'a>(sizes: impl IntoIterator<Item = &'a usize>) -> u64 {
+    sizes.into_iter().fold(1, |product, &size| product.saturating_mul(size as u64))
 }
 
 /// Every element has its own bit, numbered in the order of memory.

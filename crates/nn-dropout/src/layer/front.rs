@@ -14,14 +14,6 @@ macro_rules! front {
     };
     ($(#[$doc:meta])* $name:ident, channels) => {
         front!($(#[$doc])* $name);
-
-        impl $name {
-            /// Takes the last axis for the channels: see [`Layer::with_channels_last`](crate::Layer::with_channels_last).
-            #[must_use]
-            pub fn with_channels_last(self) -> Self {
-                Self(self.0.with_channels_last())
-            }
-        }
     };
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -48,6 +40,12 @@ macro_rules! front {
             /// If `p` is below 0, above 1 or NaN.
             pub fn with_generator(p: f64, generator: &$crate::Generator) -> Result<Self, $crate::ProbabilityError> {
                 $crate::Layer::with_generator($crate::Kind::$name, p, generator).map(Self)
+            }
+
+            /// Takes the last axis for the channels: see [`Layer::with_channels_last`](crate::Layer::with_channels_last).
+            #[must_use]
+            pub fn with_channels_last(self) -> Self {
+                Self(self.0.with_channels_last())
             }
 
             /// Switches to training mode.

@@ -14,7 +14,7 @@ use crate::draw::Effect;
 /// assert_eq!("alpha-dropout".parse(), Ok(Kind::AlphaDropout));
 /// assert_eq!(Kind::AlphaDropout.to_string(), "AlphaDropout");
 /// let error = "dropuot".parse::<Kind>().unwrap_err().to_string();
-/// assert!(error.starts_with("a layer is one of Dropout, Dropout1d, ") && error.ends_with(", but got dropuot"));
+/// assert!(error.starts_with("a layer is one of Dropout, Dropout1d, ") && error.ends_with(r#", but got "dropuot""#));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -102,7 +102,7 @@ pub struct KindError(String);
 impl fmt::Display for KindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = Kind::ALL.map(|kind| kind.to_string());
-        write!(f, "a layer is one of {}, but got {}", names.join(", "), self.0)
+        write!(f, "a layer is one of {}, but got {:?}", names.join(", "), self.0)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use smallvec::SmallVec;
 
@@ -30,8 +31,8 @@ pub struct Axis {
 /// | a part of a tensor | those of the whole, from the part's first element on: [`block`](Self::block) |
 /// | another order in memory | those of that order: [`new`](Self::new) |
 ///
-/// The axes are canonical: none has size 1, and axes that continue each other are one. So equal maps compare equal, and
-/// the usual ones have one axis or two.
+/// The axes are canonical: none has size 1, and axes that continue each other are one. So equal maps of less than 2^64
+/// elements compare equal, and the usual ones have one axis or two.
 ///
 /// ```
 /// use nn_dropout::Index;
@@ -159,10 +160,16 @@ impl Index {
         self.axes.iter().rev().fold((self.start, element), add).0
     }
 
-    /// The highest bit of all elements, where no sum exceeds 2^64. `None` where one does, and where there are no elements.
-    pub fn last_bit(&self) -> Option<u64> {
-        let last = |bit: u64, axis: &Axis| bit.checked_add(axis.size.checked_sub(1)?.checked_mul(axis.stride)?);
-        self.axes.iter().try_fold(self.start, last)
+    /// The lowest and the highest bit of all elements, with strides from 2^63 on taken for negative ones. `None` if they do
+    /// not lie between 0 and 2^64, and if there are no elements.
+    pub fn bits(&self) -> Option<RangeInclusive<u64>> {
+        let mut range = (i128::from(self.start), i128::from(self.start));
+        for &Axis { size, stride } in &self.axes {
+            let length = i128::from(size.checked_sub(1)?).checked_mul(i128::from(stride.cast_signed()))?;
+            let end = if length < 0 { &mut range.0 } else { &mut range.1 };
+            *end = end.checked_add(length)?;
+        }
+        Some(u64::try_from(range.0).ok()?..=u64::try_from(range.1).ok()?)
     }
 
     /// The stride of each axis of a tensor of this shape: the axes before they became canonical. An axis of size 1 has stride 0.
@@ -174,7 +181,8 @@ impl Index {
         let mismatch = || IndexError::Shape { elements: self.count(), shape: shape.to_vec() };
         let mut strides = vec![0; shape.len()];
         if shape.contains(&0) {
-            return if matches!(self.count(), 0 | ENDLESS) { Ok(strides) } else { Err(mismatch()) };
+            let fits = self.axes.iter().any(|axis| matches!(axis.size, 0 | ENDLESS));
+            return if fits { Ok(strides) } else { Err(mismatch()) };
         }
         let mut axes = self.axes.iter().rev().copied();
         let mut left = Axis { size: 1, stride: 0 };

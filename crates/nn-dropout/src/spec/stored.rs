@@ -8,16 +8,40 @@ use super::probability::Probability;
 /// One bit per index, shared by all clones.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Parts"))]
 pub struct StoredMask {
-    /// Eight elements to a byte, the first in the lowest bit; past the last element they are 0.
+    /// Eight to a byte, the first in the lowest bit. There are no more bytes than needed, and bits past the last one are 0.
     bits: Arc<[u8]>,
     count: u64,
     p: Probability,
 }
 
+/// What is deserialised.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+struct Parts {
+    bits: Vec<u8>,
+    count: u64,
+    p: Probability,
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Parts> for StoredMask {
+    type Error = String;
+
+    fn try_from(Parts { bits, count, p }: Parts) -> Result<Self, String> {
+        let bytes = bits.len();
+        let mask = Self::new(bits, count, p);
+        let short = || format!("a mask of {count} bits has {} bytes, but got {bytes}", count.div_ceil(8));
+        if mask.count == count { Ok(mask) } else { Err(short()) }
+    }
+}
+
 impl StoredMask {
-    /// Bits past `count` are ignored.
+    /// The first `count` of `bits`, or all if there are fewer.
     pub fn new(mut bits: Vec<u8>, count: u64, p: Probability) -> Self {
+        let count = count.min(8 * bits.len() as u64);
+        bits.truncate(count.div_ceil(8) as usize);
         clear_after(count, &mut bits);
         Self { bits: bits.into(), count, p }
     }
