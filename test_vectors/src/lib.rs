@@ -20,15 +20,15 @@ pub struct Case {
 /// SHA-256, in hexadecimal.
 #[derive(Debug, Deserialize)]
 pub struct Hashes {
-    /// Of the bits of all elements, eight to a byte.
+    /// The hash of the bits of all elements, eight to a byte.
     pub kept: String,
-    /// Of the outputs, little-endian, for each element type.
+    /// The hash of the outputs in f32, little-endian.
     pub f32: String,
-    #[allow(missing_docs)]
+    /// The hash of the outputs in f64.
     pub f64: String,
-    #[allow(missing_docs)]
+    /// The hash of the outputs in f16.
     pub f16: String,
-    #[allow(missing_docs)]
+    /// The hash of the outputs in bf16.
     pub bf16: String,
 }
 
