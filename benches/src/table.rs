@@ -4,10 +4,10 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::case::{Case, name};
 use crate::measure::Measured;
-use crate::peers::{ALL_OURS, OURS, SAME_MASKS};
+use crate::peers::{ALL_OURS, OURS, PAIRS};
 
 /// One row per case, under a row for each operation, type and number of threads: the speed of each contender, then the
-/// ratio of our speed to that of each other contender, then the same for the pairs that draw the same masks.
+/// ratio of our speed to that of each other contender, then the ratios of the other [`PAIRS`].
 pub fn table(results: &[(Case, Vec<Measured>)]) -> Table {
     let everyone = || results.iter().flat_map(|(_, measured)| measured).map(|measured| measured.who);
     let mut contenders: Vec<&str> = ALL_OURS.into_iter().filter(|&ours| everyone().any(|who| who == ours)).collect();
@@ -18,9 +18,8 @@ pub fn table(results: &[(Case, Vec<Measured>)]) -> Table {
         }
     }
     let others = contenders[ours..].iter().map(|&other| (OURS, other));
-    let same_masks =
-        SAME_MASKS.into_iter().filter(|(ours, other)| contenders.contains(ours) && contenders.contains(other));
-    let pairs: Vec<(&str, &str)> = others.chain(same_masks).collect();
+    let further = PAIRS.into_iter().filter(|(ours, other)| contenders.contains(ours) && contenders.contains(other));
+    let pairs: Vec<(&str, &str)> = others.chain(further).collect();
 
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);

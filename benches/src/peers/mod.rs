@@ -19,9 +19,13 @@ pub const OURS_ALLOC: &str = "nn-dropout:alloc";
 /// With the masks of PyTorch and of JAX.
 pub const OURS_TORCH: &str = "nn-dropout:torch";
 pub const OURS_JAX: &str = "nn-dropout:jax";
-pub const ALL_OURS: [&str; 4] = [OURS, OURS_ALLOC, OURS_TORCH, OURS_JAX];
-/// Pairs that draw the same masks.
-pub const SAME_MASKS: [(&str, &str); 2] = [(OURS_TORCH, "pytorch"), (OURS_JAX, "jax")];
+/// With a bit for each 7 x 7 elements, and with the three bits of a sample for all its pixels, channels last.
+pub const OURS_CHANNELS: &str = "nn-dropout:channels";
+pub const OURS_CHANNELS_LAST: &str = "nn-dropout:channels-last";
+pub const ALL_OURS: [&str; 6] = [OURS, OURS_ALLOC, OURS_TORCH, OURS_JAX, OURS_CHANNELS, OURS_CHANNELS_LAST];
+/// Pairs that are compared with each other: those that draw the same masks, and channels with elements.
+pub const PAIRS: [(&str, &str); 4] =
+    [(OURS_TORCH, "pytorch"), (OURS_JAX, "jax"), (OURS_CHANNELS, OURS), (OURS_CHANNELS_LAST, OURS)];
 pub const MULTIPLY: &str = "multiply";
 
 /// An element type that all contenders can work with.

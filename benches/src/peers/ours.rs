@@ -2,9 +2,9 @@
 //! of PyTorch and JAX.
 
 use anyhow::Result;
-use nn_dropout::{Dropout, Generator, Input, Mask, Probability};
+use nn_dropout::{Dropout, Dropout2d, Generator, Input, Layer, Mask, Probability};
 
-use super::{Number, OURS, OURS_ALLOC, OURS_JAX, OURS_TORCH};
+use super::{Number, OURS, OURS_ALLOC, OURS_CHANNELS, OURS_CHANNELS_LAST, OURS_JAX, OURS_TORCH};
 use crate::case::Op;
 use crate::measure::Contender;
 use crate::memory::Buffers;
@@ -13,19 +13,29 @@ pub fn contenders<'a, T: Number>(op: Op, p: f64) -> Result<Vec<Contender<'a, T>>
     let dropout = Dropout::with_generator(p, &Generator::philox(42))?;
     let torch = Dropout::with_generator(p, &Generator::torch(42))?;
     let jax = Dropout::with_generator(p, &Generator::jax(42))?;
+    let channels = Dropout2d::with_generator(p, &Generator::philox(42))?;
+    let channels_last = Dropout2d::with_generator(p, &Generator::philox(42))?.with_channels_last();
     let mask = Mask::philox(42, 0, 0, Probability::new(p)?);
-    // Every call draws anew, as every call of a layer does.
-    let drawing = |dropout: &Dropout| {
-        let dropout = dropout.clone();
-        move |b: &Buffers<T>| dropout.draw(&[b.input.len()]).ok().flatten().expect("in training mode, and p is not 0")
+    // Every call draws anew, as every call of a layer does. The last channel may be cut off.
+    let drawing = |layer: &Layer, shape: fn(usize) -> [usize; 4]| {
+        let layer = layer.clone();
+        move |b: &Buffers<T>| {
+            layer.draw(&shape(b.input.len())).ok().flatten().expect("in training mode, and p is not 0")
+        }
     };
-    let (draw, draw_torch, draw_jax) = (drawing(&dropout), drawing(&torch), drawing(&jax));
+    let elements = |count| [1, 1, 1, count];
+    let (draw, draw_torch) = (drawing(&dropout, elements), drawing(&torch, elements));
+    let draw_jax = drawing(&jax, elements);
+    let draw_channels = drawing(&channels, |count| [1, count.div_ceil(49), 7, 7]);
+    let draw_channels_last = drawing(&channels_last, |count| [4, 1, count.div_ceil(12), 3]);
     Ok(match op {
         Op::Forward => vec![
             Contender::new(OURS, move |b| Ok(draw(b).forward(b.input, b.output)?)),
             Contender::new(OURS_ALLOC, move |b| Ok(dropout.forward(b.input).into_owned())),
             Contender::new(OURS_TORCH, move |b| Ok(draw_torch(b).forward(b.input, b.output)?)),
             Contender::new(OURS_JAX, move |b| Ok(draw_jax(b).forward(b.input, b.output)?)),
+            Contender::new(OURS_CHANNELS, move |b| Ok(draw_channels(b).forward(b.input, b.output)?)),
+            Contender::new(OURS_CHANNELS_LAST, move |b| Ok(draw_channels_last(b).forward(b.input, b.output)?)),
         ],
         Op::ForwardBackward => vec![
             Contender::new(OURS, {

@@ -11,7 +11,7 @@ fn check<T: Number + Element>(case: &Case, dtype: DType, device: &Device) {
     let count = input.len();
     let tensor = Tensor::<1>::from_data(TensorData::new(input, [count]), (device, dtype));
     let output = Tensor::<1>::from_dispatch(Dispatch::apply_draw(tensor.into_dispatch(), case.draw()));
-    case.assert_output(&output.into_data().to_vec::<T>().unwrap());
+    case.assert_output(&output.into_data().try_to_vec::<T>().unwrap());
 }
 
 #[test]
