@@ -27,5 +27,5 @@ front! {
     ///
     /// Fewer than two dimensions are an error where there is something to draw. Everything else is as for
     /// [`Dropout`](crate::Dropout); the interface is that of `torch.nn.FeatureAlphaDropout`.
-    FeatureAlphaDropout, channels
+    FeatureAlphaDropout
 }

@@ -1,6 +1,7 @@
 //! The types of layers that people know, each a thin front over a [`Layer`](crate::Layer) of its kind.
 
-/// A front over [`Layer`]: a type of its own for one kind. Its `forward` returns an error where the kind refuses shapes.
+/// A front over [`Layer`]: a type of its own for one kind. With `elements`, for kinds that take all shapes, its `forward` returns
+/// the output itself, not a `Result`.
 macro_rules! front {
     ($(#[$doc:meta])* $name:ident, elements) => {
         front!($(#[$doc])* $name);
@@ -11,9 +12,6 @@ macro_rules! front {
                 self.0.forward(input).unwrap_or_else(|error| unreachable!("it takes tensors of any shape, but: {error}"))
             }
         }
-    };
-    ($(#[$doc:meta])* $name:ident, channels) => {
-        front!($(#[$doc])* $name);
     };
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
