@@ -9,7 +9,7 @@ fn dropout(p: f64) -> Dropout {
 }
 
 #[test]
-fn prints_as_pytorch_does() {
+fn prints_as_pytorch_does_without_inplace() {
     assert_eq!(dropout(0.5).to_string(), "Dropout(p=0.5)");
     assert_eq!(dropout(1e-5).to_string(), "Dropout(p=1e-05)");
 }

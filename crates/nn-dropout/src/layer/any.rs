@@ -198,7 +198,7 @@ impl Layer {
         if unit == Unit::Element && self.mode == Mode::Train {
             let mask = mask(product(shape));
             // PyTorch's masks, which hold their bits, follow the order in memory.
-            let index = match memory_order().filter(|_| mask.count().is_some()) {
+            let index = match mask.count().and_then(|_| memory_order()) {
                 None => Index::of(shape),
                 Some(order) => in_memory_order(shape, &order),
             };
@@ -249,7 +249,7 @@ fn in_memory_order(shape: &[usize], order: &[usize]) -> Index {
 }
 
 impl fmt::Display for Layer {
-    /// As PyTorch prints it.
+    /// As PyTorch prints it, without its `inplace`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}(p={})", self.kind, self.p)
     }
