@@ -114,6 +114,9 @@ pub fn sweep(args: &SweepArgs) -> Result<Ended> {
     let experiment = objective.experiment(&sampler, seeds)?;
     let folder = Folder::find(args.study.as_deref(), output.out.as_deref(), objective.data(), &experiment)?;
     let mut storage = folder.open(&experiment)?;
+    if let Objective::Mlp(_, table) = &objective {
+        table.description.tell(output.quiet);
+    }
     interrupt::listen()?;
     if let Some(deadline) = args.time_budget.and_then(|budget| Instant::now().checked_add(budget)) {
         interrupt::stop_at(deadline);
@@ -192,7 +195,7 @@ fn train_chosen(settings: &MlpSettings, table: &Table, folder: &Path, quiet: boo
         return report::mlp::uncertainty(settings, split, &model, folder).map(Some);
     }
     let run = RunDir::create(folder.to_owned(), &config, true)?;
-    let (history, uncertainty) = train_and_report(&run, settings, table, &mut trainer)?;
+    let (history, uncertainty) = train_and_report(&run, settings, &table.description, &mut trainer)?;
     bar.finish_and_clear();
     Ok((history.len() == epochs).then_some(uncertainty))
 }

@@ -1,6 +1,8 @@
 //! Files: how they are read and written, and the folder of a run.
 
 pub mod files;
+pub mod guard;
 pub mod run_dir;
+pub mod source;
 pub mod tensors;
 pub mod weights;
