@@ -1,6 +1,7 @@
 //! Files: how they are read and written, and the folder of a run.
 
 pub mod files;
+pub mod guard;
 pub mod run_dir;
 pub mod tensors;
 pub mod weights;
