@@ -6,6 +6,8 @@ mod interrupt;
 mod io;
 mod metric;
 mod mlp;
+#[cfg(test)]
+mod mutation;
 mod report;
 mod settings;
 mod sweep;
@@ -47,6 +49,7 @@ enum Command {
 const REFUSED: u8 = 2;
 
 fn main() -> ExitCode {
+    io::guard::silence();
     let command = match Command::try_parse() {
         Ok(command) => command,
         Err(error) if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
@@ -67,10 +70,16 @@ fn main() -> ExitCode {
         Ok(Ended::Finished) => ExitCode::SUCCESS,
         Ok(Ended::Interrupted) => ExitCode::from(interrupt::STATUS),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", plain(&format!("{error:#}")));
             ExitCode::from(REFUSED)
         }
     }
+}
+
+/// A message in one line, without the control characters that a damaged file can bring into it.
+fn plain(message: &str) -> String {
+    let char = |char: char| if char.is_control() { char.escape_default().collect() } else { char.to_string() };
+    message.lines().collect::<Vec<_>>().join(" ").chars().map(char).collect()
 }
 
 /// The message of clap, without the usage below it.

@@ -187,6 +187,44 @@ fn a_finished_run_can_be_made_longer_and_a_changed_one_cannot_resume() {
 }
 
 #[test]
+fn damaged_files_of_a_run_are_refused_in_one_line() {
+    let folder = with_text();
+    succeed(&folder, &[TINY, &["--max-iters", "20"]].concat());
+    let path = |name: &str| folder.path().join("run").join(name);
+    let (resume, generate) = (["train", "--out", "run", "--resume", "--max-iters", "40"], ["generate", "--run", "run"]);
+
+    // A bit of a weight, which no reader could see.
+    let checkpoint = fs::read(path("checkpoint.safetensors")).unwrap();
+    let weights = fs::read(path("model.safetensors")).unwrap();
+    let mut damaged = checkpoint.clone();
+    damaged[checkpoint.len() / 2] ^= 1;
+    fs::write(path("checkpoint.safetensors"), &damaged).unwrap();
+    refuse(&folder, &resume, "run/checkpoint.safetensors: the checkpoint is damaged");
+    fs::remove_file(path("model.safetensors")).unwrap();
+    refuse(&folder, &generate, "run/checkpoint.safetensors: the checkpoint is damaged");
+
+    fs::write(path("checkpoint.safetensors"), &weights).unwrap();
+    refuse(&folder, &resume, "run/checkpoint.safetensors: not a checkpoint");
+    fs::write(path("model.safetensors"), &weights[..100]).unwrap();
+    let said = common::refuse(&folder, &generate);
+    assert!(said.starts_with("error: run/model.safetensors: not a .safetensors file: "), "{said}");
+
+    fs::write(path("model.safetensors"), &weights).unwrap();
+    let vocabulary = fs::read_to_string(path("vocabulary.txt")).unwrap();
+    fs::write(path("vocabulary.txt"), vocabulary.clone() + "é").unwrap();
+    refuse(&folder, &generate, "run/vocabulary.txt has 24 characters, and the model 23 tokens");
+    fs::write(path("vocabulary.txt"), vocabulary).unwrap();
+
+    // What is in a file cannot break the line.
+    let tensor = safetensors::tensor::TensorView::new(safetensors::Dtype::U8, vec![1], &[0]).unwrap();
+    let odd = safetensors::serialize([("a\n\u{1b}[31m", tensor)], None).unwrap();
+    fs::write(path("checkpoint.safetensors"), [&checkpoint[..], &odd].concat()).unwrap();
+    common::refuse(&folder, &resume);
+    fs::write(path("model.safetensors"), odd).unwrap();
+    common::refuse(&folder, &generate);
+}
+
+#[test]
 fn a_trained_model_continues_a_text() {
     let folder = with_text();
     succeed(&folder, &[TINY, &["--learning-rate", "0.02", "--max-iters", "200"]].concat());

@@ -344,6 +344,8 @@ fn a_file_that_is_not_a_study_of_this_is_refused_and_left_alone() {
     Connection::open(folder.path().join("shop.db")).unwrap().execute_batch("CREATE TABLE sale (price REAL)").unwrap();
     other("format.db", "PRAGMA user_version = 7");
     other("version.db", "UPDATE experiment SET program = '0.0.9'");
+    other("unmeasured.db", "DELETE FROM epoch WHERE trial = 1");
+    other("uneven.db", "DELETE FROM epoch WHERE trial = 2 AND epoch = 3");
     let mut damaged = good.clone();
     let length = damaged.len();
     damaged[length / 3..].fill(0x55);
@@ -363,6 +365,16 @@ fn a_file_that_is_not_a_study_of_this_is_refused_and_left_alone() {
         ),
         (QUICK, "damaged.db", "the study is damaged: "),
         (QUICK, "cut.db", "the study is damaged: "),
+        (
+            QUICK,
+            "unmeasured.db",
+            "the study is damaged: the trial {\"dropout\":0.0,\"seed\":42} is not measured as the others are",
+        ),
+        (
+            QUICK,
+            "uneven.db",
+            "the study is damaged: the trial {\"dropout\":0.5,\"seed\":42} is not measured as the others are",
+        ),
         (&other_epochs, "good.db", "a study of another experiment: it has epochs = 3, not 4"),
         (&tpe, "good.db", "a study of another experiment: it has search = \"grid\", not \"tpe\""),
     ] {

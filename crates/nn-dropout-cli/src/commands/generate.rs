@@ -62,7 +62,14 @@ pub fn generate(args: &GenerateArgs) -> Result<Ended> {
         [_, checkpoint] if checkpoint.exists() => checkpoint,
         _ => bail!("the run in {} has saved no weights yet", args.run.display()),
     };
-    let sizes = sizes(&settings, checkpoint::vocab_size(&weights)?);
+    let sizes = sizes(&settings, checkpoint::vocab_size(&weights)?)?;
+    ensure!(
+        vocabulary.len() <= sizes.vocab_size,
+        "{} has {} characters, and the model {} tokens",
+        run.file(VOCABULARY).display(),
+        vocabulary.len(),
+        sizes.vocab_size
+    );
     // Not on an autodiff device: the model is in eval mode.
     let device = Device::flex();
     let model = new_model(&sizes, &settings, &Generator::philox(0), &device);

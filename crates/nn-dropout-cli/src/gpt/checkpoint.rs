@@ -1,9 +1,9 @@
 //! Checkpoints: the whole state of a training in one file; and the weights that it can start with.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Tensor;
@@ -12,6 +12,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::model::Gpt;
+use crate::io::guard::guard;
 use crate::io::{files, weights};
 
 /// The state of a run besides the weights and the optimiser.
@@ -33,18 +34,48 @@ pub fn to_bytes(
     let optimizer = optimizer.into_bytes().map_err(|error| anyhow!("cannot save the optimiser: {error}"))?;
     let mut tensors = SafeTensors::deserialize(&weights)?.tensors();
     tensors.push((OPTIMIZER.to_owned(), TensorView::new(Dtype::U8, vec![optimizer.len()], &optimizer)?));
-    let metadata = HashMap::from([
+    let mut metadata = BTreeMap::from([
         (STEP.to_owned(), progress.step.to_string()),
         (METRICS.to_owned(), progress.metrics.clone()),
         (GENERATOR.to_owned(), serde_json::to_string(&generator.state())?),
     ]);
-    Ok(safetensors::serialize(tensors, Some(metadata))?)
+    metadata.insert(BLAKE3.to_owned(), digest(&tensors, &metadata));
+    Ok(safetensors::serialize(tensors, Some(metadata.into_iter().collect()))?)
 }
 
 const OPTIMIZER: &str = "optimizer";
 const STEP: &str = "step";
 const METRICS: &str = "metrics";
 const GENERATOR: &str = "generator";
+const BLAKE3: &str = "blake3";
+
+/// The hash of all that is in a checkpoint, but the hash. Most of it is bytes, in which no reader can see any damage.
+fn digest(tensors: &[(String, TensorView)], metadata: &BTreeMap<String, String>) -> String {
+    let tensors = tensors
+        .iter()
+        .map(|(name, tensor)| (name.as_str(), format!("{:?} {:?}", tensor.dtype(), tensor.shape()), tensor.data()));
+    let entries = metadata.iter().filter(|(name, _)| *name != BLAKE3);
+    let entries = entries.map(|(name, value)| (name.as_str(), "metadata".to_owned(), value.as_bytes()));
+    let mut parts: Vec<_> = tensors.chain(entries).collect();
+    parts.sort_unstable();
+    let mut hasher = blake3::Hasher::new();
+    for (name, form, data) in parts {
+        for part in [name.as_bytes(), form.as_bytes(), data] {
+            hasher.update(&part.len().to_le_bytes()).update(part);
+        }
+    }
+    hasher.finalize().to_string()
+}
+
+/// The metadata of a file. What has a hash is a checkpoint, and has to be intact.
+fn metadata(bytes: &[u8]) -> Result<BTreeMap<String, String>> {
+    let tensors = weights::parse(bytes)?.tensors();
+    let (_, header) = SafeTensors::read_metadata(bytes)?;
+    let metadata = header.metadata().iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let is_intact = |hash: &String| *hash == digest(&tensors, &metadata);
+    ensure!(metadata.get(BLAKE3).is_none_or(is_intact), "the checkpoint is damaged");
+    Ok(metadata)
+}
 
 /// Restores a model, an optimiser and a generator from a checkpoint.
 pub fn load(
@@ -53,12 +84,10 @@ pub fn load(
     optimizer: ModuleOptimizer,
     generator: &Generator,
 ) -> Result<(Gpt, ModuleOptimizer, Progress)> {
-    let (_, header) = SafeTensors::read_metadata(&bytes)?;
-    let metadata = header.metadata().clone().unwrap_or_default();
-    let entry = |name: &str| metadata.get(name).with_context(|| format!("it has no `{name}`"));
-    let optimizer_bytes = SafeTensors::deserialize(&bytes)?.tensor(OPTIMIZER)?.data().to_vec();
-    let optimizer = optimizer.from_bytes(burn::tensor::Bytes::from_bytes_vec(optimizer_bytes));
-    let optimizer = optimizer.map_err(|error| anyhow!("the optimiser's state: {error}"))?;
+    let metadata = metadata(&bytes)?;
+    let entry = |name: &str| metadata.get(name).context("not a checkpoint");
+    entry(BLAKE3)?;
+    let optimizer = load_optimizer(optimizer, weights::parse(&bytes)?.tensor(OPTIMIZER)?.data())?;
     let state: GeneratorState = serde_json::from_str(entry(GENERATOR)?)?;
     let progress = Progress { step: entry(STEP)?.parse()?, metrics: entry(METRICS)?.clone() };
     let model = weights::load(model, bytes, is_ignored)?;
@@ -66,10 +95,22 @@ pub fn load(
     Ok((model, optimizer, progress))
 }
 
+/// The optimiser with the state of another.
+pub fn load_optimizer(optimizer: ModuleOptimizer, bytes: &[u8]) -> Result<ModuleOptimizer> {
+    guard(|| {
+        let loaded = optimizer.from_bytes(burn::tensor::Bytes::from_bytes_vec(bytes.to_vec()));
+        loaded.map_err(|error| anyhow!("the optimiser's state: {error}"))
+    })
+}
+
 /// The model with the weights of nanoGPT's `state_dict`, or of a checkpoint.
 pub fn read_weights(path: &Path, model: Gpt) -> Result<Gpt> {
     let bytes = files::read(path)?;
-    weights::load(model, bytes, is_ignored).with_context(|| path.display().to_string())
+    let load = || {
+        metadata(&bytes)?;
+        weights::load(model, bytes, is_ignored)
+    };
+    load().with_context(|| path.display().to_string())
 }
 
 /// The tensors that are not weights: nanoGPT's copies and constants, and the optimiser in checkpoints.

@@ -33,8 +33,7 @@ pub fn reopen(settings: &GptSettings, output: &Output) -> Result<RunDir> {
 pub fn resume<'a>(run: &RunDir, settings: &GptSettings, trainer: GptTrainer<'a>) -> Result<GptTrainer<'a>> {
     let checkpoint = run.file(CHECKPOINT);
     let trainer = if checkpoint.exists() {
-        let resumed = trainer.resume(read(&checkpoint)?);
-        resumed.with_context(|| format!("{}: not a checkpoint of this run", checkpoint.display()))?
+        trainer.resume(read(&checkpoint)?).with_context(|| checkpoint.display().to_string())?
     } else {
         trainer
     };

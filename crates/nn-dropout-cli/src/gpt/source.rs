@@ -7,7 +7,7 @@ use super::checkpoint;
 use super::model::sizes;
 use super::tokens::{Batch, Batches, Text, even_batches};
 use crate::settings::GptSettings;
-use crate::trainer::{MAX_PARAMETERS, rng};
+use crate::trainer::rng;
 
 /// The most batches that the loss of each part of a text is measured on.
 const EVAL_BATCHES: usize = 50;
@@ -49,8 +49,6 @@ pub fn load(settings: &GptSettings) -> Result<(Source, GptConfig)> {
         "--model gpt learns from --data FILE.txt or from --batches FILE.npy: name one"
     );
     ensure!(settings.data.is_none() || settings.batches.is_none(), "--data and --batches exclude each other");
-    let (n_embd, n_head) = (settings.n_embd.get(), settings.n_head.get());
-    ensure!(n_embd % n_head == 0, "n_embd has to be a multiple of n_head, but got {n_embd} and {n_head}");
     let block_size = settings.block_size.get();
     let text = settings.data.as_ref().map(|path| Text::read(path, block_size)).transpose()?;
     let vocab_size = match (settings.vocab_size, &settings.init, &text) {
@@ -59,9 +57,7 @@ pub fn load(settings: &GptSettings) -> Result<(Source, GptConfig)> {
         (None, None, Some(text)) => text.vocabulary.len(),
         (None, None, None) => bail!("without a text or weights, vocab_size has to be given"),
     };
-    let config = sizes(settings, vocab_size);
-    let parameters = config.parameters();
-    ensure!(parameters <= MAX_PARAMETERS, "these sizes make {parameters} weights, and at most {MAX_PARAMETERS} fit");
+    let config = sizes(settings, vocab_size)?;
     let source = match (text, &settings.batches) {
         (Some(text), None) => {
             let characters = text.vocabulary.len();

@@ -27,3 +27,17 @@ pub fn silence() {
         }
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_and_all_else_stays() {
+        assert_eq!(guard(|| Ok(3)).unwrap(), 3);
+        assert_eq!(guard::<()>(|| bail!("empty")).unwrap_err().to_string(), "empty");
+        let nested = || guard(|| guard(|| if [0].len() < 2 { panic!("a fault") } else { Ok(()) }));
+        assert_eq!(nested().unwrap_err().to_string(), "the file is damaged");
+        assert!(!IS_GUARDED.get());
+    }
+}

@@ -5,6 +5,8 @@ use burn::module::Module;
 use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore};
 use safetensors::{Dtype, SafeTensors};
 
+use super::guard::guard;
+
 /// A `.safetensors` file of a model's weights, named and laid out as PyTorch does.
 pub fn to_bytes<M: Module>(model: &M) -> Result<Vec<u8>> {
     let mut store = SafetensorsStore::from_bytes(None)
@@ -20,8 +22,10 @@ pub fn load<M: Module>(mut model: M, bytes: Vec<u8>, is_ignored: fn(&str) -> boo
     let own = to_bytes(&model)?;
     check(&SafeTensors::deserialize(&own)?, &parse(&bytes)?, is_ignored)?;
     let mut store = SafetensorsStore::from_bytes(Some(bytes)).with_from_adapter(PyTorchToBurnAdapter);
-    model.load_from(&mut store).map_err(|error| anyhow!("{}", error.to_string().replace('\n', " ")))?;
-    Ok(model)
+    guard(|| {
+        model.load_from(&mut store).map_err(|error| anyhow!("{}", error.to_string().replace('\n', " ")))?;
+        Ok(model)
+    })
 }
 
 fn check(own: &SafeTensors, given: &SafeTensors, is_ignored: fn(&str) -> bool) -> Result<()> {

@@ -57,7 +57,9 @@ impl Folder {
 
     pub fn open(&self, experiment: &str) -> Result<Storage> {
         make_folder(self.study.parent().unwrap_or(Path::new("")))?;
-        let storage = Storage::open(&self.study, experiment)?;
+        let mut storage = Storage::open(&self.study, experiment)?;
+        // A study that is damaged is refused before there is a folder.
+        storage.results()?;
         make_folder(&self.out)?;
         Ok(storage)
     }

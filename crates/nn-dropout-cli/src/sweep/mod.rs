@@ -6,7 +6,7 @@ mod objective;
 mod progress;
 mod pruner;
 mod sampler;
-mod storage;
+pub mod storage;
 mod study;
 pub mod summary;
 mod tpe;

@@ -135,9 +135,18 @@ impl Storage {
                 seconds: row.get(3)?,
                 history: history.collect::<Result<_, _>>()?,
             };
+            ensure!(self.fits(&result), "the study is damaged: the trial {key} is not measured as the others are");
             self.results.0.insert(key, result);
         }
         Ok(())
+    }
+
+    /// Whether a result has measurements, and those of all other complete trials if it is complete.
+    fn fits(&self, result: &TrialResult) -> bool {
+        let epochs = |of: &TrialResult| of.history.iter().map(|metrics| metrics.epoch).collect::<Vec<_>>();
+        let mut complete = self.results.0.values().filter(|other| other.state == State::Complete);
+        let is_like_others = complete.next().is_none_or(|other| epochs(other) == epochs(result));
+        !result.history.is_empty() && (result.state == State::Stopped || is_like_others)
     }
 
     /// Claims a trial, unless another process has it.
