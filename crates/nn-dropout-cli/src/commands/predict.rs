@@ -11,7 +11,7 @@ use super::Ended;
 use crate::io::files::write;
 use crate::mlp::prediction::{SEED, sample, to_csv};
 use crate::mlp::run::{load_model, load_settings};
-use crate::settings::numbers::{count, whole};
+use crate::settings::numbers::{count, seed};
 
 /// Predict the rows of a table with a trained perceptron
 ///
@@ -32,7 +32,7 @@ pub struct PredictArgs {
     #[arg(long, value_name = "N", value_parser = count)]
     samples: Option<NonZeroUsize>,
     /// The seed of the masks of the samples
-    #[arg(long, value_name = "N", default_value_t = SEED, value_parser = whole::<u64>)]
+    #[arg(long, value_name = "N", default_value_t = SEED, value_parser = seed)]
     seed: u64,
     /// The file to write [default: the terminal]
     #[arg(long, value_name = "FILE.csv")]

@@ -4,4 +4,5 @@ pub mod files;
 pub mod guard;
 pub mod run_dir;
 pub mod tensors;
+pub mod text;
 pub mod weights;
