@@ -89,3 +89,21 @@ fn one_line(error: &clap::Error) -> String {
     let said: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information")).collect();
     said.join("; ").replace(":; ", ": ")
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::settings::{NO_KEYS, Options};
+
+    #[test]
+    fn an_option_is_a_key_of_a_file_or_known_as_none() {
+        let command = Command::command();
+        let options = ["train", "sweep"].map(|name| command.find_subcommand(name).unwrap().get_arguments());
+        for option in options.into_iter().flatten() {
+            let name = option.get_id().as_str().trim_start_matches('_');
+            assert_ne!(Options::NAMES.contains(&name) && name != "config", NO_KEYS.contains(&name), "{name}");
+        }
+    }
+}

@@ -109,6 +109,22 @@ fn a_sweep_answers_and_each_trial_is_a_training() {
 }
 
 #[test]
+fn a_seed_is_any_64_bits() {
+    let folder = TempDir::new().unwrap();
+    for search in ["", " --search tpe --trials 4"] {
+        let line = format!("{QUICK} --seed -1{search} --out out{}", search.len());
+        let out = format!("out{}", search.len());
+        let printed = succeed(&folder, &words(&line));
+        assert_eq!(results(&folder, &out)[..2].iter().map(|row| &row[1]).max().unwrap(), "18446744073709551615");
+        let recommended = read(&folder, &format!("{out}/recommended.toml"));
+        assert!(recommended.ends_with("\nseed = -1\n"), "{recommended}");
+        // The unsigned number is the same seed, and the study continues.
+        assert_eq!(succeed(&folder, &words(&line.replace("-1", "18446744073709551615"))), printed);
+        succeed(&folder, &words(&format!("train --config {out}/recommended.toml --quiet --out run{out}")));
+    }
+}
+
+#[test]
 fn what_it_recommends_can_be_swept_and_trained_again() {
     let folder = TempDir::new().unwrap();
     succeed(&folder, &words(&format!("{QUICK} --out first")));

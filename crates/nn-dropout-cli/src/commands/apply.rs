@@ -9,7 +9,7 @@ use nn_dropout::{Draw, Generator, GeneratorState, Input, JaxKey, Kind, Layer, Pr
 use super::Ended;
 use crate::io::files::write_all;
 use crate::io::tensors::{Format, TensorFile, npy_from_bytes, read_npy_bytes, with_array};
-use crate::settings::numbers::{probability, whole};
+use crate::settings::numbers::{probability, seed, whole};
 
 /// Apply a layer to the tensors in a file
 ///
@@ -32,7 +32,7 @@ pub struct ApplyArgs {
     #[arg(long, default_value = "philox")]
     rng: Rng,
     /// The generator's seed, as in `torch.manual_seed(N)` or `jax.random.key(N)` [default: 42]
-    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "N", value_parser = seed)]
     seed: Option<u64>,
     /// The number of the layer (philox) [default: 0]
     #[arg(long, value_name = "N", value_parser = whole::<u32>)]

@@ -4,7 +4,7 @@ use std::io::{Write, stdout};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
 use nn_dropout::Generator;
 use rand::SeedableRng;
@@ -17,8 +17,8 @@ use crate::gpt::sampling::{choose, next_logits};
 use crate::gpt::tokens::Vocabulary;
 use crate::io::files::read_text;
 use crate::io::run_dir::{CHECKPOINT, CONFIG, RunDir, VOCABULARY, WEIGHTS};
-use crate::settings::GptSettings;
-use crate::settings::numbers::{NotNegative, count, whole};
+use crate::settings::Settings;
+use crate::settings::numbers::{NotNegative, count, seed, whole};
 
 /// Continue a text with a trained GPT
 #[derive(clap::Args)]
@@ -40,14 +40,15 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "K", value_parser = count)]
     top_k: Option<NonZeroUsize>,
     /// The seed of the choices
-    #[arg(long, value_name = "N", default_value = "42", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "N", default_value = "42", value_parser = seed)]
     seed: u64,
 }
 
 pub fn generate(args: &GenerateArgs) -> Result<Ended> {
     let run = RunDir::open(&args.run)?;
-    let settings: GptSettings = toml::from_str(&read_text(&run.file(CONFIG))?)
-        .map_err(|_| anyhow!("the run in {} is not of a GPT", args.run.display()))?;
+    let Settings::Gpt(settings) = Settings::read(&run.file(CONFIG))? else {
+        bail!("the run in {} is of a perceptron, which `nn-dropout predict` takes, not of a GPT", args.run.display());
+    };
     let vocabulary = run.file(VOCABULARY);
     ensure!(vocabulary.exists(), "the run in {} was trained on batches, not on a text", args.run.display());
     let vocabulary = Vocabulary::of(&read_text(&vocabulary)?);

@@ -14,7 +14,7 @@ use crate::mlp::model::Mlp;
 use crate::mlp::prediction::{Columns, ROWS, SEED, sample};
 use crate::mlp::run::{load_model, load_settings};
 use crate::settings::CsvOptions;
-use crate::settings::numbers::{count, whole};
+use crate::settings::numbers::{count, seed};
 use crate::table::{Cells, Feature, Kind, Schema, TableWriter, Target, Value};
 use crate::words::{instead, quoted};
 
@@ -37,7 +37,7 @@ pub struct PredictArgs {
     #[arg(long, value_name = "N", value_parser = count)]
     samples: Option<NonZeroUsize>,
     /// The seed of the masks of the samples
-    #[arg(long, value_name = "N", default_value_t = SEED, value_parser = whole::<u64>)]
+    #[arg(long, value_name = "N", default_value_t = SEED, value_parser = seed)]
     seed: u64,
     /// Add the probability of each class
     #[arg(long)]

@@ -5,4 +5,5 @@ pub mod guard;
 pub mod run_dir;
 pub mod source;
 pub mod tensors;
+pub mod text;
 pub mod weights;

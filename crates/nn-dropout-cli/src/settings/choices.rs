@@ -2,7 +2,10 @@
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use toml::de::DeValue;
 
+use super::csv::Decimal;
+use super::value::{Value, expected};
 use crate::metric::Metric;
 
 #[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, ValueEnum)]
@@ -39,3 +42,18 @@ pub enum TrainRng {
     Philox,
     Torch,
 }
+
+/// A choice is a key's value under the name that it has on the command line.
+macro_rules! choice {
+    ($($name:ident),*) => {
+        $(impl Value for $name {
+            fn of(value: &DeValue) -> Result<Self, String> {
+                let names = Self::value_variants().iter().filter_map(Self::to_possible_value);
+                let names: Vec<String> = names.map(|name| format!("{:?}", name.get_name())).collect();
+                let choice = value.as_str().and_then(|name| Self::from_str(name, false).ok());
+                choice.ok_or_else(|| expected(&names.join(" or "), value))
+            }
+        })*
+    };
+}
+choice!(Model, Task, TrainRng, Decimal);

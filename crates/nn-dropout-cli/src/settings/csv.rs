@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use toml::de::DeValue;
+
+use super::value::Value;
 
 /// What a user says of a CSV file. The rest is found out.
 #[derive(Clone, Copy, Default, PartialEq, clap::Args)]
@@ -113,5 +116,17 @@ impl TryFrom<String> for Encoding {
 impl From<Encoding> for String {
     fn from(encoding: Encoding) -> Self {
         encoding.0.name().to_lowercase()
+    }
+}
+
+impl Value for Separator {
+    fn of(value: &DeValue) -> Result<Self, String> {
+        String::of(value)?.parse()
+    }
+}
+
+impl Value for Encoding {
+    fn of(value: &DeValue) -> Result<Self, String> {
+        String::of(value)?.parse()
     }
 }

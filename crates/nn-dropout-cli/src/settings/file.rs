@@ -2,29 +2,64 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use toml::de::{DeTable, DeValue};
 
-use crate::io::files::read_text;
+use super::mistakes::{nearest, syntax};
+use super::options::{NO_KEYS, Options};
+use super::value::Value;
+use crate::io::files;
+use crate::io::text::decode;
 
-/// Reads a file. An error names the file, the key and what was expected, in one line.
-pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let shown = path.display();
-    let text = read_text(path)?;
-    let document = toml::Deserializer::parse(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-        anyhow!("{shown}, line {line}: {}", error.message().replace('\n', ", "))
-    })?;
-    serde_path_to_error::deserialize(document).map_err(|error| {
-        let key = error.path().to_string();
-        let message = error.inner().message().replace('\n', ", ");
-        if message.starts_with("unknown field") {
-            anyhow!("{shown}: {}", message.replace("unknown field", "unknown key"))
-        } else {
-            anyhow!("{shown}: key `{key}`: {message}")
-        }
-    })
+/// The options in a file. An error says which key or line is wrong, and what is accepted, in one line.
+pub fn read(path: &Path) -> Result<Options> {
+    let options = decode(files::read(path)?).and_then(|text| parse(&text));
+    options.with_context(|| path.display().to_string())
+}
+
+/// The options in the text of a file.
+pub fn parse(text: &str) -> Result<Options> {
+    match DeTable::parse(text) {
+        Ok(keys) => options(keys.into_inner()),
+        Err(_) => Err(anyhow!(syntax(text))),
+    }
+}
+
+/// The options that a table has as keys.
+pub fn options(keys: DeTable) -> Result<Options> {
+    let mut keys = Keys(keys);
+    let options = Options::of_keys(&mut keys)?;
+    ensure!(options.config.is_none(), only_on_command_line("config"));
+    match keys.0.into_iter().next() {
+        Some((key, value)) => Err(anyhow!(unknown(key.get_ref(), value.get_ref()))),
+        None => Ok(options),
+    }
+}
+
+/// The keys of a file that have not been read yet.
+pub struct Keys<'a>(DeTable<'a>);
+
+impl Keys<'_> {
+    pub fn take<T: Value>(&mut self, key: &str) -> Result<Option<T>> {
+        let value = self.0.remove(key).map(|value| T::of(value.get_ref()));
+        value.transpose().map_err(|error| anyhow!("key `{key}`: {error}"))
+    }
+}
+
+fn only_on_command_line(key: &str) -> String {
+    format!("`{key}` is an option of the command line only")
+}
+
+fn unknown(key: &str, value: &DeValue) -> String {
+    match nearest(key) {
+        _ if NO_KEYS.contains(&key) => only_on_command_line(key),
+        _ if value.is_table() => format!("unknown section [{key}]: keys stand in no section"),
+        Some(name) => format!("unknown key `{key}`: did you mean `{name}`?"),
+        None => format!(
+            "unknown key `{key}`: the keys are the options that `nn-dropout train --help` shows, with underscores for dashes"
+        ),
+    }
 }
 
 /// The contents of such a file.

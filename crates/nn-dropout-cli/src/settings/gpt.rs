@@ -36,6 +36,7 @@ GptSettings {
     grad_clip: NotNegative = NotNegative::default_of(1.0),
     max_iters: NonZeroUsize = default_count(2000),
     eval_interval: NonZeroUsize = default_count(250),
+    #[serde(with = "super::numbers::signed_seed")]
     seed: u64 = 42,
     rng: TrainRng = TrainRng::Philox,
 }

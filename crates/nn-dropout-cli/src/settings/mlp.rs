@@ -38,6 +38,7 @@ MlpSettings {
     batch_size: NonZeroUsize = default_count(32),
     learning_rate: LearningRate = LearningRate::default_of(3e-3),
     train_fraction: TrainFraction = TrainFraction::default_of(0.25),
+    #[serde(with = "super::numbers::signed_seed")]
     seed: u64 = 42,
 }
 }

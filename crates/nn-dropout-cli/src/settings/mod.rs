@@ -4,14 +4,18 @@ mod choices;
 mod csv;
 pub mod file;
 mod gpt;
+mod mistakes;
 mod mlp;
 pub mod numbers;
 mod options;
+mod value;
 
 pub use choices::{Task, TrainRng};
 pub use csv::{CsvOptions, Decimal, Encoding, Separator};
 pub use gpt::GptSettings;
 pub use mlp::{DIGITS, MlpSettings};
+#[cfg(test)]
+pub use options::NO_KEYS;
 pub use options::{GPT, Options};
 
 use std::borrow::Cow;
@@ -31,6 +35,11 @@ pub enum Settings {
 }
 
 impl Settings {
+    /// The settings of a run.
+    pub fn read(config: &Path) -> Result<Self> {
+        Self::of(file::read(config)?)
+    }
+
     pub fn of(options: Options) -> Result<Self> {
         let model = options.model.unwrap_or_default();
         options.check(model)?;

@@ -6,9 +6,36 @@ use std::str::FromStr;
 
 use nn_dropout::Probability;
 use serde::{Deserialize, Serialize};
+use toml::de::DeValue;
+
+use super::value::{Value, expected, number};
+
+pub const COUNT: &str = "a whole number of at least 1";
+pub const PROBABILITY: &str = "a number between 0 and 1";
+pub const SEED: &str = "a whole number from -2^63 to 2^64 - 1";
 
 pub fn count(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().map_err(|_| format!("expected a whole number of at least 1, but got {text}"))
+    text.parse().map_err(|_| format!("expected {COUNT}, but got {text}"))
+}
+
+/// A seed: 64 bits. A negative number is their two's complement, as in PyTorch and JAX.
+pub fn seed(text: &str) -> Result<u64, String> {
+    let number = text.parse().or_else(|_| text.parse().map(i64::cast_unsigned));
+    number.map_err(|_| format!("expected {SEED}, but got {text}"))
+}
+
+/// A seed in settings. The numbers of TOML are signed, so the upper half of the seeds is negative there.
+pub mod signed_seed {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+    pub fn serialize<S: Serializer>(seed: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(seed.cast_signed())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        i64::deserialize(deserializer).map(i64::cast_unsigned)
+    }
 }
 
 /// An unsigned number, as wide as its type.
@@ -19,7 +46,7 @@ pub fn whole<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
 }
 
 pub fn probability(text: &str) -> Result<Probability, String> {
-    let number: f64 = text.parse().map_err(|_| format!("expected a number between 0 and 1, but got {text}"))?;
+    let number: f64 = text.parse().map_err(|_| format!("expected {PROBABILITY}, but got {text}"))?;
     Probability::new(number).map_err(|error| error.to_string())
 }
 
@@ -67,6 +94,12 @@ macro_rules! checked_number {
             fn from_str(text: &str) -> Result<Self, String> {
                 let number: f64 = text.parse().map_err(|_| format!("expected {}, but got {text}", $expected))?;
                 Self::try_from(number)
+            }
+        }
+
+        impl Value for $name {
+            fn of(value: &DeValue) -> Result<Self, String> {
+                number(value).ok_or_else(|| expected($expected, value)).and_then(Self::try_from)
             }
         }
 

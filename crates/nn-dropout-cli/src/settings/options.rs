@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Args;
 use nn_dropout::Probability;
-use serde::Deserialize;
 
 use super::choices::{Model, Task, TrainRng};
 use super::csv::{Decimal, Encoding, Separator};
-use super::file::read;
-use super::numbers::{Beta, LearningRate, NotNegative, TrainFraction, count, whole};
+use super::file::{Keys, read};
+use super::numbers::{Beta, LearningRate, NotNegative, TrainFraction, count, seed};
 
 /// Declares options. All are optional.
 macro_rules! options {
@@ -27,6 +26,14 @@ macro_rules! options {
                 Self { $($option: self.$option.or(below.$option),)* }
             }
 
+            /// The names of all options.
+            pub const NAMES: &[&str] = &[$(stringify!($option)),*];
+
+            /// The options whose values are in a file.
+            pub fn of_keys(keys: &mut Keys) -> Result<Self> {
+                Ok(Self { $($option: keys.take(stringify!($option))?,)* })
+            }
+
             /// The names of the options that are given.
             fn given(&self) -> impl Iterator<Item = &'static str> {
                 let options = [$((stringify!($option), self.$option.is_some())),*];
@@ -38,9 +45,8 @@ macro_rules! options {
 
 options! {
 /// The shared options.
-#[derive(Args, Clone, Default, Deserialize)]
+#[derive(Args, Clone, Default)]
 #[command(allow_negative_numbers = true)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
 Options {
     /// A multi-layer perceptron with dropout after each hidden layer, or a GPT-2 style decoder [default: mlp]
     #[arg(long)]
@@ -59,7 +65,7 @@ Options {
     #[arg(long, value_name = "RATE")]
     learning_rate: LearningRate,
     /// The seed of the initial weights, the batches, the masks, and the split of a table [default: 42]
-    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
+    #[arg(long, value_name = "N", value_parser = seed)]
     seed: u64,
 
     /// The column of a table to predict
@@ -141,7 +147,6 @@ Options {
 
     /// A TOML file with any of these options
     #[arg(long, value_name = "FILE.toml")]
-    #[serde(skip)]
     config: PathBuf,
     /// The folder for the results [default: a new one in runs/]
     #[arg(long, value_name = "DIR")]
@@ -154,6 +159,21 @@ Options {
     quiet: bool,
 }
 }
+
+/// The options of `train` and `sweep` that are no keys of a file.
+pub const NO_KEYS: &[&str] = &[
+    "config",
+    "hidden_range",
+    "jobs",
+    "learning_rate_range",
+    "rates",
+    "resume",
+    "search",
+    "seeds",
+    "study",
+    "time_budget",
+    "trials",
+];
 
 const MLP: &str = "With --model mlp";
 /// The heading in `--help` above the options of a GPT.

@@ -133,7 +133,7 @@ impl Objective {
             }
             Sampler::Tpe(space, _) => {
                 table.insert("search".to_owned(), "tpe".into());
-                table.insert("seed".to_owned(), self.first_seed().to_string().into());
+                table.insert("seed".to_owned(), self.first_seed().cast_signed().into());
                 table.insert("seeds".to_owned(), seeds.to_string().into());
                 table.insert("rates".to_owned(), space.rates.to_string().into());
                 if let (Some(range), Self::Mlp(settings, _)) = (&space.hidden, self) {
