@@ -245,6 +245,10 @@ fn a_trained_model_continues_a_text() {
     refuse(&["--run", "no"], "there is no run in no");
     let negative = "invalid value '-1' for '--temperature <T>': expected a number of at least 0, but got -1";
     refuse(&["--run", "run", "--temperature", "-1"], negative);
+    let count = "invalid value '-3' for '--top-k <K>': expected a whole number of at least 1, but got -3";
+    refuse(&["--run", "run", "--top-k", "-3"], count);
+    let range = "invalid value '-1e3' for '--tokens <N>': expected a whole number from 0 to 2^32 - 1, but got -1e3";
+    refuse(&["--run", "run", "--tokens", "-1e3"], range);
 }
 
 #[test]
