@@ -447,12 +447,18 @@ fn places_that_cannot_be_written_to_are_refused() {
         ("--out file", "cannot use file for the results: Not a directory (os error 20)"),
         ("--out photos", "photos is not a sweep: it holds `cat.png`; name another folder with --out"),
         ("--study good.db --out photos", "photos is not a sweep: it holds `cat.png`; name another folder with --out"),
-        ("--study file/a.db --out new", "cannot make the folder file: File exists (os error 17)"),
+        ("--study file/a.db --out new", "there is no folder file for the study"),
+        ("--study nonexist/s.db", "there is no folder nonexist for the study"),
+        ("--study /nonexist/s.db --out new", "there is no folder /nonexist for the study"),
+        ("--study new/deep/s.db --out new", "there is no folder new/deep for the study"),
         ("--study photos --out new", "cannot write photos: "),
     ] {
         let said = refuse(&folder, &words(&format!("{QUICK} {place}")));
         assert!(said.starts_with(&format!("error: {expected}")), "{place}: {said}");
     }
+    // The folder for the results is made, with the study in it.
+    succeed(&folder, &words(&format!("{QUICK} --study new/out/s.db --out new/out")));
+    assert!(folder.path().join("new/out/s.db").exists());
 }
 
 #[test]
