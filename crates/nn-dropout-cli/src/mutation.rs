@@ -112,7 +112,7 @@ fn settings_are_read_or_refused() {
                hidden = [64,\n  32]\nepochs = 1_000\nlearning_rate = 3e-3\nseed = -1\nquiet = true\n";
     let gpt = "model = 'gpt'\r\ndata = \"text.txt\"\r\nbias = false\r\nbeta1 = 0.9\r\nrng = 'torch'\r\n";
     check("settings", &[mlp, gpt].map(|text| text.as_bytes().to_vec()), 5000, |bytes| {
-        settings(&text::decode(bytes.to_vec())?).map(drop)
+        settings(&text::decode(bytes.to_vec())?.text).map(drop)
     });
 }
 

@@ -118,6 +118,9 @@ pub fn sweep(args: &SweepArgs) -> Result<Ended> {
     let experiment = objective.experiment(&sampler, seeds)?;
     let folder = Folder::find(args.study.as_deref(), output.out.as_deref(), objective.data(), &experiment)?;
     let mut storage = folder.open(&experiment)?;
+    if let Objective::Gpt(settings, source, _) = &objective {
+        source.print_note(settings);
+    }
     interrupt::listen()?;
     if let Some(deadline) = args.time_budget.and_then(|budget| Instant::now().checked_add(budget)) {
         interrupt::stop_at(deadline);

@@ -14,7 +14,7 @@ use crate::io::text::decode;
 
 /// The options in a file. An error says which key or line is wrong, and what is accepted, in one line.
 pub fn read(path: &Path) -> Result<Options> {
-    let options = decode(files::read(path)?).and_then(|text| parse(&text));
+    let options = decode(files::read(path)?).and_then(|file| parse(&file.text));
     options.with_context(|| path.display().to_string())
 }
 
