@@ -6,4 +6,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-NN_DROPOUT_MUTATIONS="${1:-1000000}" RUST_BACKTRACE=0 cargo test --workspace --locked --bin nn-dropout mutation
+NN_DROPOUT_MUTATIONS="${1:-1000000}" RUST_BACKTRACE=0 cargo test --release -p nn-dropout-cli --locked --bin nn-dropout mutation

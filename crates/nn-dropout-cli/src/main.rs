@@ -13,6 +13,7 @@ mod settings;
 mod sweep;
 mod table;
 mod trainer;
+mod words;
 
 use std::any::TypeId;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser};
 
 use commands::Ended;
 use commands::apply::ApplyArgs;
+use commands::describe::DescribeArgs;
 use commands::generate::GenerateArgs;
 use commands::predict::PredictArgs;
 use commands::sweep::SweepArgs;
@@ -40,6 +42,7 @@ enum Command {
     Sweep(Box<SweepArgs>),
     Train(Box<TrainArgs>),
     Predict(PredictArgs),
+    Describe(DescribeArgs),
     Generate(GenerateArgs),
     Apply(ApplyArgs),
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
     let ended = match command {
         Command::Sweep(args) => commands::sweep::sweep(&args),
         Command::Train(args) => commands::train::train(&args),
+        Command::Describe(args) => commands::describe::describe(&args),
         Command::Predict(args) => commands::predict::predict(&args),
         Command::Generate(args) => commands::generate::generate(&args),
         Command::Apply(args) => commands::apply::apply(&args),

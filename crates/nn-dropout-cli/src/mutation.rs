@@ -23,9 +23,10 @@ use crate::gpt::trainer::GptTrainer;
 use crate::io::{text, weights};
 use crate::metric::{Metrics, Score};
 use crate::report::sweep::Sweep;
-use crate::settings::{GptSettings, Settings, file};
+use crate::settings::{GptSettings, MlpSettings, Settings, file};
 use crate::sweep::storage::{Claim, Storage};
 use crate::sweep::{Answer, Objective, Sampler, State, Study, TrialResult, summary};
+use crate::table::{Cells, Contents, Description, Reading};
 use crate::trainer::Trainer;
 
 /// Gives damaged copies of intact files to a reader. By default there are `count` of them.
@@ -100,6 +101,55 @@ fn mutate(bytes: &[u8], rng: &mut impl Rng) -> Vec<u8> {
 fn overwrite(bytes: &mut Vec<u8>, at: usize, by: &[u8]) {
     let end = bytes.len().min(at + by.len());
     bytes.splice(at..end, by.iter().copied());
+}
+
+/// The fixtures whose names end like this.
+fn tables(ends: &[&str]) -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tables");
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| ends.iter().any(|end| path.to_string_lossy().ends_with(end)));
+    paths.sort();
+    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+/// Reads a table as `train`, `describe` and `predict` do.
+fn read_table(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes)?;
+    let toml = format!("data = '{}'\ntarget = 'kind'", path.display());
+    let settings = MlpSettings::of(file::parse(&toml)?);
+    let source = crate::io::source::Source::open(path)?;
+    let whole = Contents::read(&source, &settings).map(|contents| Description::of(&contents).to_string());
+    // A damaged row may make the table useless for training, but the rows before it can be predicted.
+    let mut cells = Cells::open(&source, &settings.csv(), |_| Reading::default())?;
+    let columns = cells.header.len();
+    while let Some(row) = cells.next()? {
+        for column in 0..columns {
+            let _ = (row.cell(column).name(), row.text(column));
+        }
+    }
+    whole.map(drop)
+}
+
+#[test]
+fn csv_tables_are_read_or_refused() {
+    let folder = TempDir::new().unwrap();
+    let intact = tables(&[
+        "plain.csv",
+        "semicolon.csv",
+        ".tsv",
+        "thousands.csv",
+        "utf16.csv",
+        "sep-line.csv",
+        ".csv.gz",
+        ".csv.zst",
+    ]);
+    check("csv", &intact, 600, |bytes| read_table(&folder.path().join("table"), bytes));
+}
+
+#[test]
+fn parquet_tables_are_read_or_refused() {
+    let folder = TempDir::new().unwrap();
+    check("parquet", &tables(&[".parquet"]), 600, |bytes| read_table(&folder.path().join("table"), bytes));
 }
 
 fn settings(toml: &str) -> Result<Settings> {

@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{run, succeed, words};
+use common::{peak, said, succeed, words};
 use tempfile::TempDir;
 
 fn refuse(folder: &TempDir, args: &[&str], message: &str) {
@@ -74,11 +74,14 @@ fn classes_are_predicted_with_their_probability_and_uncertainty() {
 
     // Without dropout all samples are alike: nothing to learn about, and the prediction in eval mode.
     succeed(&folder, &[&train[..], &["plain", "--dropout", "0"]].concat());
-    let plain = |more: &[&str]| succeed(&folder, &[&["predict", "--run", "plain", "--data", "new.csv"], more].concat());
-    let (once, sampled) = (cells(&plain(&[]), "class,probability"), cells(&plain(&["--samples", "3"]), header));
+    let plain = |more: &[&str]| said(&folder, &[&["predict", "--run", "plain", "--data", "new.csv"], more].concat());
+    let ([once, silence], [sampled, note]) = (plain(&[]), plain(&["--samples", "3"]));
+    assert_eq!(silence, "");
+    assert!(note.starts_with("note: the run was trained with p = 0, so all samples of a row are the same"), "{note}");
+    let (once, sampled) = (cells(&once, "class,probability"), cells(&sampled, header));
     for (once, sampled) in once.iter().zip(&sampled) {
         assert_eq!(once[0], sampled[0]);
-        assert!((number(&once[1]) - number(&sampled[1])).abs() < 1e-9 && number(&sampled[3]) < 1e-9, "{sampled:?}");
+        assert!((number(&once[1]) - number(&sampled[1])).abs() < 1e-9 && sampled[3] == "0", "{sampled:?}");
     }
 }
 
@@ -89,8 +92,14 @@ fn numbers_are_predicted_in_their_unit() {
     fs::write(folder.path().join("table.csv"), &text).unwrap();
     let line = "train --data table.csv --target y --task regression --hidden 64 --epochs 60 --dropout 0.1 --out run";
     succeed(&folder, &words(line));
-    let predict =
-        |more: &[&str]| succeed(&folder, &[&["predict", "--run", "run", "--data", "table.csv"], more].concat());
+    let predict = |more: &[&str]| {
+        let [stdout, note] = said(&folder, &[&["predict", "--run", "run", "--data", "table.csv"], more].concat());
+        assert_eq!(
+            note,
+            "note: the run was trained on this very table, so the predictions are better than for new rows\n"
+        );
+        stdout
+    };
     let targets = text.lines().skip(1).map(|line| number(line.rsplit(',').next().unwrap()));
     let errors =
         cells(&predict(&[]), "prediction").into_iter().zip(targets).map(|(row, y)| (number(&row[0]) - y).powi(2));
@@ -105,16 +114,13 @@ fn what_cannot_be_predicted_is_refused_in_one_line() {
     let folder = TempDir::new().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("table.csv", &table(|a, _| if a > 0.5 { "1" } else { "0" }.to_owned()));
-    succeed(
-        &folder,
-        &["train", "--data", "table.csv", "--target", "y", "--hidden", "8", "--epochs", "1", "--out", "run"],
-    );
+    said(&folder, &["train", "--data", "table.csv", "--target", "y", "--hidden", "8", "--epochs", "1", "--out", "run"]);
     write("other.csv", "a,c\n1,2\n");
     write("text.csv", "a,b\n1,2\n3,many\n");
     write("empty.csv", "a,b\n");
     let refuse = |args: &[&str], message: &str| refuse(&folder, &[&["predict"], args].concat(), message);
     refuse(&["--run", "no", "--data", "table.csv"], "there is no run in no");
-    let column = "other.csv: there is no column `b`, which the model needs";
+    let column = "other.csv: there is no column `b`, which the model needs; only `a`, `c`";
     refuse(&["--run", "run", "--data", "other.csv"], column);
     refuse(&["--run", "run", "--data", "text.csv"], "text.csv: row 2, column `b`: expected a number, but got `many`");
     refuse(&["--run", "run", "--data", "empty.csv"], "empty.csv: the file has no rows");
@@ -130,16 +136,162 @@ fn rows_with_gaps_and_new_texts_are_predicted_with_a_note() {
     let line =
         format!("train --data {fixtures}/animals.csv --target kind --ignore name --hidden 16 --epochs 20 --out run");
     succeed(&folder, &words(&line));
-    let predict = |file: &str| run(&folder, &words(&format!("predict --run run --data {file}")));
+    let predict = |file: &str| said(&folder, &words(&format!("predict --run run --data {file}")));
     let [csv, parquet] = ["animals.csv", "animals-zstd.parquet"].map(|file| predict(&format!("{fixtures}/{file}")));
-    assert!(csv.stdout == parquet.stdout && csv.stderr.is_empty() && parquet.stderr.is_empty());
+    assert!(csv[0] == parquet[0] && csv[1].contains("on this very table") && parquet[1].is_empty());
 
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("new.csv", "legs,colour,weight,tame\n2,pink,40,True\n2,NA,,True\n3,grey,40,True\n");
     write("gaps.csv", "legs,colour,weight,tame\n2,,40,True\n2,,,True\n3,,40,True\n");
-    let (new, gaps) = (predict("new.csv"), predict("gaps.csv"));
-    let note = "note: column `colour`: 2 cells hold what the model has not seen, as `pink`, and count as missing\n";
-    assert_eq!(String::from_utf8(new.stderr).unwrap(), note);
-    assert_eq!(new.stdout, gaps.stdout);
-    assert!(new.status.success() && gaps.stderr.is_empty());
+    let ([new, note], [gaps, silence]) = (predict("new.csv"), predict("gaps.csv"));
+    assert_eq!(
+        note,
+        "note: column `colour`: 2 of 2 cells hold what the model has not seen, such as `pink`, and count as missing\n"
+    );
+    assert!(new == gaps && silence.is_empty());
+}
+
+/// A run of a classification, in a folder with its table.
+fn classifier() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let text = table(|a, b| {
+        if a + b > 1.2 {
+            "far"
+        } else if a > b {
+            "near"
+        } else {
+            "in, between"
+        }
+        .to_owned()
+    });
+    let text = text.replace("in, between", "\"in, between\"");
+    fs::write(folder.path().join("table.csv"), &text).unwrap();
+    said(&folder, &words("train --data table.csv --target y --hidden 16 --epochs 5 --dropout 0.2 --out run"));
+    folder
+}
+
+#[test]
+fn probabilities_and_columns_of_the_data_can_be_added() {
+    let folder = classifier();
+    fs::write(
+        folder.path().join("new.csv"),
+        "id,a,b,\"the name\"\n007,0.5,0.25,\"x, y\"\n12345678901234567890,0.1,0.9,\n",
+    )
+    .unwrap();
+    let predict = |more: &str| succeed(&folder, &words(&format!("predict --run run --data new.csv {more}")));
+    let csv = predict("--probabilities --samples 5 --keep id");
+    let header =
+        "id,class,probability,entropy,mutual_information,probability_far,\"probability_in, between\",probability_near";
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some(header));
+    for (line, id) in lines.by_ref().zip(["007", "12345678901234567890"]) {
+        let cells: Vec<&str> = line.rsplitn(6, ',').collect();
+        let probabilities = [2, 1, 0].map(|i| number(cells[i]));
+        assert!(
+            line.starts_with(&format!("{id},")) && (probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-6,
+            "{line}"
+        );
+        let most = probabilities.iter().copied().fold(0.0, f64::max);
+        assert_eq!(number(cells[5].rsplit(',').next().unwrap()), most, "{line}");
+    }
+    let kept = succeed(&folder, &["predict", "--run", "run", "--data", "new.csv", "--keep", "the name,b"]);
+    assert!(kept.starts_with("the name,b,class,probability\n\"x, y\",0.25,") && kept.contains("\n,0.9,"), "{kept}");
+    let line = "new.csv: there is no column `ids` to keep; did you mean `id`?";
+    refuse(&folder, &words("predict --run run --data new.csv --keep ids"), line);
+
+    // An index of many rows keeps their order.
+    let rows: String = (0..5000).map(|n| format!("{n},{},0.5,\n", f64::from(n) / 5000.0)).collect();
+    fs::write(folder.path().join("new.csv"), format!("id,a,b,c\n{rows}")).unwrap();
+    let ids: Vec<String> =
+        predict("--keep id").lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned()).collect();
+    assert!(ids.iter().enumerate().all(|(n, id)| *id == n.to_string()) && ids.len() == 5000);
+    refuse(
+        &folder,
+        &words("predict --run run --data new.csv --samples 2 --keep id,a,b,d"),
+        "new.csv: there is no column `d` to keep; only `id`, `a`, `b`, `c`",
+    );
+}
+
+#[test]
+fn predictions_can_be_a_parquet_file() {
+    let folder = classifier();
+    let predict = |more: &str| said(&folder, &words(&format!("predict --run run --data table.csv --samples 3 {more}")));
+    for name in ["out.parquet", "out.PQ"] {
+        predict(&format!("--probabilities --keep y --output {name}"));
+        // A table like any other: its cells are those of the CSV file.
+        let described = succeed(&folder, &words(&format!("describe --data {name}")));
+        assert!(
+            described.starts_with("table       Parquet, 500 rows\nnumbers     `probability`, `entropy`, "),
+            "{described}"
+        );
+        assert!(described.contains("categories  `y` (3), `class` ("), "{described}");
+    }
+    predict("--probabilities --keep y --output out.csv");
+    // A network learns the same from both.
+    for name in ["out.parquet", "out.csv"] {
+        said(&folder, &words(&format!("train --data {name} --target y --hidden 4 --epochs 2 --quiet --out of-{name}")));
+    }
+    let [parquet, csv] =
+        ["parquet", "csv"].map(|end| fs::read(folder.path().join(format!("of-out.{end}/model.safetensors"))).unwrap());
+    assert!(parquet == csv);
+    // What is refused leaves the file as it was.
+    fs::write(folder.path().join("late.csv"), "a,b\n".to_owned() + &"0.5,0.5\n".repeat(3000) + "x,1\n").unwrap();
+    for name in ["out.parquet", "out.csv"] {
+        let before = fs::read(folder.path().join(name)).unwrap();
+        let line = "late.csv: row 3001, column `a`: expected a number, but got `x`";
+        refuse(&folder, &words(&format!("predict --run run --data late.csv --output {name}")), line);
+        assert!(fs::read(folder.path().join(name)).unwrap() == before);
+    }
+    refuse(
+        &folder,
+        &words("predict --run run --data table.csv --output no/out.csv"),
+        "cannot write no/out.csv: No such file or directory (os error 2)",
+    );
+}
+
+#[test]
+fn new_rows_are_read_as_those_of_the_training() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    // In the training only column `b` shows that points group digits; the new file has nothing that shows it.
+    let row = |n: usize| format!("1.{:03};0,{};{}/{}/2024;{}\n", n % 1000, n % 10, 1 + n % 28, 1 + n % 12, n % 2);
+    write("table.csv", &format!("a;b;day;y\n{}", (0..200).map(row).collect::<String>()));
+    said(&folder, &words("train --data table.csv --target y --hidden 4 --epochs 1 --out run"));
+    let predict = |table: &str| {
+        write("new.csv", table);
+        succeed(&folder, &words("predict --run run --data new.csv"))
+    };
+    let expected = predict("a,b,day\n1150,3,2024-04-03\n");
+    assert_eq!(predict("a;b;day\n1.150;3;3/4/2024\n"), expected);
+    assert_ne!(predict("a;b;day\n1150;3;4/3/2024\n"), expected);
+    assert_eq!(predict("a;b;day\n1.150;3,0;03.04.2024\n"), expected);
+    // But what a file shows itself comes first.
+    assert_eq!(predict("a,b,day\n1150.0,3,4/3/2024\n1150.5,3,4/13/2024\n").lines().nth(1), expected.lines().nth(1));
+    write("new.csv", "a,b,day\n1150,3,2024-04-03 9 o'clock\n");
+    let line = "new.csv: row 1, column `day`: expected a date, but got `2024-04-03 9 o'clock`";
+    refuse(&folder, &words("predict --run run --data new.csv"), line);
+    write("new.csv", "a,b,day\n5 %,3,2024-04-03\n");
+    refuse(
+        &folder,
+        &words("predict --run run --data new.csv"),
+        "new.csv: row 1, column `a`: expected a number, but got `5 %`",
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_number_of_rows_and_samples_does_not_matter_for_memory() {
+    let folder = classifier();
+    let row = |n: usize| format!("{},{},some text that is not needed\n", n % 97, n % 89);
+    for count in [2_000, 100_000] {
+        let text: String = (0..count).map(row).collect();
+        fs::write(folder.path().join(format!("{count}.csv")), format!("a,b,text\n{text}")).unwrap();
+    }
+    let peaks = [(2_000, 2), (100_000, 2), (2_000, 50)].map(|(count, samples)| {
+        peak(
+            &folder,
+            &words(&format!("predict --run run --data {count}.csv --keep text --samples {samples} --output out.csv")),
+        )
+    });
+    assert!(peaks.iter().all(|peak| *peak < peaks[0] + 16_000), "{peaks:?} kB");
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod apply;
+pub mod describe;
 pub mod generate;
 pub mod predict;
 pub mod sweep;

@@ -118,8 +118,9 @@ pub fn sweep(args: &SweepArgs) -> Result<Ended> {
     let experiment = objective.experiment(&sampler, seeds)?;
     let folder = Folder::find(args.study.as_deref(), output.out.as_deref(), objective.data(), &experiment)?;
     let mut storage = folder.open(&experiment)?;
-    if let Objective::Gpt(settings, source, _) = &objective {
-        source.print_note(settings);
+    match &objective {
+        Objective::Mlp(_, table) => table.description.tell(output.quiet),
+        Objective::Gpt(settings, source, _) => source.print_note(settings),
     }
     interrupt::listen()?;
     if let Some(deadline) = args.time_budget.and_then(|budget| Instant::now().checked_add(budget)) {
@@ -199,7 +200,7 @@ fn train_chosen(settings: &MlpSettings, table: &Table, folder: &Path, quiet: boo
         return report::mlp::uncertainty(settings, split, &model, folder).map(Some);
     }
     let run = RunDir::create(folder.to_owned(), &config, true)?;
-    let (history, uncertainty) = train_and_report(&run, settings, table, &mut trainer)?;
+    let (history, uncertainty) = train_and_report(&run, settings, &table.description, &mut trainer)?;
     bar.finish_and_clear();
     Ok((history.len() == epochs).then_some(uncertainty))
 }

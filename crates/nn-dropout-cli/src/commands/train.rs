@@ -14,7 +14,7 @@ use crate::mlp::trainer::MlpTrainer;
 use crate::settings::file::{read, to_toml};
 use crate::settings::numbers::probability;
 use crate::settings::{GPT, GptSettings, MlpSettings, Options, Output, Settings, Task};
-use crate::table::Table;
+use crate::table::{Description, Table};
 use crate::trainer::{Trainer, progress_bar};
 use crate::{gpt, interrupt, mlp, report};
 
@@ -67,8 +67,11 @@ fn train_mlp(settings: &MlpSettings, output: &Output) -> Result<Ended> {
     let mut trainer = MlpTrainer::new(settings.clone(), &table, bar.clone())?;
     let folder = output.folder(&settings.data, settings.dropout, settings.seed);
     let run = RunDir::create(folder, &to_toml(settings)?, output.force)?;
+    let Table { description, columns, .. } = table;
+    drop(columns); // the split has what is needed of them
+    description.tell(output.quiet);
     interrupt::listen()?;
-    let (history, _) = train_and_report(&run, settings, &table, &mut trainer)?;
+    let (history, _) = train_and_report(&run, settings, &description, &mut trainer)?;
     bar.finish_and_clear();
 
     let Some(last) = history.last() else {
@@ -97,7 +100,7 @@ fn train_mlp(settings: &MlpSettings, output: &Output) -> Result<Ended> {
 pub fn train_and_report(
     run: &RunDir,
     settings: &MlpSettings,
-    table: &Table,
+    description: &Description,
     trainer: &mut MlpTrainer,
 ) -> Result<(Vec<Metrics>, Markup)> {
     let history = mlp::run::train(run, settings.task, trainer)?;
@@ -106,7 +109,7 @@ pub fn train_and_report(
     }
     let (split, model) = (trainer.split(), trainer.sampling_model(SEED));
     let uncertainty = report::mlp::uncertainty(settings, split, &model, run.path())?;
-    let page = report::mlp::html(settings, table, split, &history, &uncertainty, run.path())?;
+    let page = report::mlp::html(settings, &description.missing, split, &history, &uncertainty, run.path())?;
     run.write(REPORT, page.as_bytes())?;
     Ok((history, uncertainty))
 }

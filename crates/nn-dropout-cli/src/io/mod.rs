@@ -3,6 +3,7 @@
 pub mod files;
 pub mod guard;
 pub mod run_dir;
+pub mod source;
 pub mod tensors;
 pub mod text;
 pub mod weights;

@@ -2,15 +2,17 @@
 //!
 //! Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty in deep learning", ICML 2016.
 
-use anyhow::{Result, anyhow};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::model::Mlp;
-use crate::table::{Schema, Target};
+use crate::table::{Kind, Schema, Target, Value, shown_date};
 
 /// The default seed of the masks.
 pub const SEED: u64 = 42;
+
+/// More than the rounding of a mean of entropies.
+const ROUNDING: f64 = 1e-12;
 
 /// The prediction for a row.
 pub struct Prediction {
@@ -39,10 +41,11 @@ impl Prediction {
             Target::Classes(_) => {
                 let total = entropy(&means);
                 let within = mean(&mut samples.iter().map(|sample| entropy(&sample[of_row.clone()])));
-                // Rounding alone could make it negative.
-                (total, (total - within).max(0.0))
+                // Equal samples share no information; rounding alone would leave a trace of it.
+                let information = total - within;
+                (total, if information > ROUNDING { information } else { 0.0 })
             }
-            Target::Numbers(_) => {
+            Target::Numbers(_) | Target::Dates(..) => {
                 (mean(&mut samples.iter().map(|sample| (sample[row] - means[0]).powi(2))).sqrt(), 0.0)
             }
         };
@@ -50,9 +53,11 @@ impl Prediction {
     }
 }
 
+/// The rows that are predicted at once.
+pub const ROWS: usize = 1024;
+
 /// Predicts encoded rows, each `samples` times. Dropout is on if the device is an autodiff one.
 pub fn sample(model: &Mlp, schema: &Schema, features: &[f32], samples: usize, device: &Device) -> Vec<Prediction> {
-    const ROWS: usize = 1024;
     let width = schema.inputs();
     let chunks = features.chunks(ROWS * width).map(|rows| {
         let count = rows.len() / width;
@@ -73,30 +78,59 @@ fn entropy(probabilities: &[f64]) -> f64 {
     probabilities.iter().filter(|&&p| p > 0.0).map(|&p| -p * p.ln()).sum()
 }
 
-/// The predictions as CSV, with their uncertainty if there were samples.
-pub fn to_csv(target: &Target, predictions: &[Prediction], uncertain: bool) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let header: &[&str] = match (target, uncertain) {
-        (Target::Classes(_), false) => &["class", "probability"],
-        (Target::Classes(_), true) => &["class", "probability", "entropy", "mutual_information"],
-        (Target::Numbers(_), false) => &["prediction"],
-        (Target::Numbers(_), true) => &["prediction", "deviation"],
-    };
-    writer.write_record(header)?;
-    for prediction in predictions {
+/// Which columns a table of predictions has.
+#[derive(Clone, Copy)]
+pub struct Columns {
+    /// The uncertainty of sampled predictions.
+    pub uncertain: bool,
+    /// The probability of each class.
+    pub probabilities: bool,
+}
+
+impl Columns {
+    /// The names of the columns, and what they hold.
+    pub fn header(self, target: &Target) -> Vec<(String, Kind)> {
+        let number = |name: &str| (name.to_owned(), Kind::Number);
+        let (prediction, uncertainty): (_, &[&str]) = match target {
+            Target::Classes(_) => {
+                ([("class".to_owned(), Kind::Text), number("probability")].to_vec(), &["entropy", "mutual_information"])
+            }
+            Target::Numbers(_) => ([number("prediction")].to_vec(), &["deviation"]),
+            Target::Dates(..) => ([("prediction".to_owned(), Kind::Text)].to_vec(), &["deviation"]),
+        };
+        let mut header = prediction;
+        if self.uncertain {
+            header.extend(uncertainty.iter().map(|name| number(name)));
+        }
+        if let (Target::Classes(names), true) = (target, self.probabilities) {
+            header.extend(names.iter().map(|name| number(&format!("probability_{name}"))));
+        }
+        header
+    }
+
+    /// The values of a row, one for each column.
+    pub fn values<'a>(self, target: &'a Target, prediction: &Prediction) -> Vec<Value<'a>> {
         let Prediction { outputs, uncertainty, mutual_information } = prediction;
-        let cells = match target {
+        let (mut values, uncertainty) = match target {
             Target::Classes(names) => {
                 let class = prediction.class();
-                let [probability, entropy, information] =
-                    [&outputs[class], uncertainty, mutual_information].map(f64::to_string);
-                vec![names[class].clone(), probability, entropy, information]
+                let values = vec![Value::Text(names[class].as_str().into()), Value::Number(outputs[class])];
+                (values, vec![*uncertainty, *mutual_information])
             }
             Target::Numbers(scale) => {
-                vec![scale.restore(outputs[0]).to_string(), (scale.unit() * uncertainty).to_string()]
+                (vec![Value::Number(scale.restore(outputs[0]))], vec![scale.unit() * uncertainty])
             }
+            Target::Dates(scale, time) => (
+                vec![Value::Text(shown_date(scale.restore(outputs[0]), *time).into())],
+                vec![scale.unit() * uncertainty],
+            ),
         };
-        writer.write_record(&cells[..header.len()])?;
+        if self.uncertain {
+            values.extend(uncertainty.into_iter().map(Value::Number));
+        }
+        if let (Target::Classes(_), true) = (target, self.probabilities) {
+            values.extend(outputs.iter().copied().map(Value::Number));
+        }
+        values
     }
-    writer.into_inner().map_err(|error| anyhow!("{error}"))
 }

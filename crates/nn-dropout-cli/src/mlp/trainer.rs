@@ -15,7 +15,7 @@ use super::model::{Mlp, dropout, new_model, sizes};
 use crate::interrupt;
 use crate::metric::{Metrics, Score};
 use crate::settings::MlpSettings;
-use crate::table::{Part, Split, Table, Target, Targets};
+use crate::table::{Part, Scale, Split, Table, Targets};
 use crate::trainer::{MAX_PARAMETERS, Trainer, rng};
 
 /// The uses of the seed, each a stream.
@@ -105,7 +105,7 @@ impl Trainer for MlpTrainer {
         }
         self.epoch += 1;
         let valid = self.model();
-        let unit = if let Target::Numbers(scale) = &self.split.schema.target { scale.unit() } else { 1.0 };
+        let unit = self.split.schema.target.scale().map_or(1.0, Scale::unit);
         let [train, validation] =
             [&self.split.train, &self.split.validation].map(|part| evaluate(&valid, part, unit, &self.device));
         let metric = self.settings.task.metric();
@@ -133,8 +133,8 @@ fn loss(outputs: Tensor<2>, targets: &Targets, rows: &[usize], device: &Device) 
             let numbers = Tensor::<1, Int>::from_data(TensorData::new(numbers, [rows.len()]), device);
             CrossEntropyLossConfig::new().init(device).forward(outputs, numbers)
         }
-        Targets::Numbers(numbers) => {
-            let numbers: Vec<f32> = rows.iter().map(|&row| numbers[row]).collect();
+        Targets::Numbers(numbers) | Targets::Dates(numbers) => {
+            let numbers: Vec<f32> = rows.iter().map(|&row| numbers[row] as f32).collect();
             let numbers = Tensor::<2>::from_data(TensorData::new(numbers, [rows.len(), 1]), device);
             (outputs - numbers).square().mean()
         }
@@ -159,9 +159,9 @@ fn evaluate(model: &Mlp, part: &Part, unit: f64, device: &Device) -> Score {
     let count = part.len() as f64;
     match &part.targets {
         Targets::Classes { .. } => Score { loss: total / count, metric: hits / count },
-        Targets::Numbers(numbers) => {
-            let mean = numbers.iter().map(|&number| f64::from(number)).sum::<f64>() / count;
-            let around_mean: f64 = numbers.iter().map(|&number| (f64::from(number) - mean).powi(2)).sum();
+        Targets::Numbers(numbers) | Targets::Dates(numbers) => {
+            let mean = numbers.iter().sum::<f64>() / count;
+            let around_mean: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
             Score { loss: unit * (total / count).sqrt(), metric: 1.0 - total / around_mean }
         }
     }

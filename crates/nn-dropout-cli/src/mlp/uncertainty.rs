@@ -21,7 +21,7 @@ impl Reliability {
         // 1 if the row is right, else 0; or its squared error.
         let outcome = |(row, prediction): (usize, &Prediction)| match &part.targets {
             Targets::Classes { numbers, .. } => f64::from(prediction.class() == numbers[row]),
-            Targets::Numbers(numbers) => (prediction.outputs[0] - f64::from(numbers[row])).powi(2),
+            Targets::Numbers(numbers) | Targets::Dates(numbers) => (prediction.outputs[0] - numbers[row]).powi(2),
         };
         let is_classes = matches!(part.targets, Targets::Classes { .. });
         let outcomes: Vec<f64> = predictions.iter().enumerate().map(outcome).collect();

@@ -14,12 +14,12 @@ use crate::mlp::model::Mlp;
 use crate::mlp::prediction::sample;
 use crate::mlp::uncertainty::Reliability;
 use crate::settings::{MlpSettings, Task};
-use crate::table::{Split, Table, Target, Targets};
+use crate::table::{Split, Target, Targets};
 
 /// The page for a run that has finished at least one epoch.
 pub fn html(
     settings: &MlpSettings,
-    table: &Table,
+    missing: &[(String, usize)],
     split: &Split,
     history: &[Metrics],
     uncertainty: &Markup,
@@ -64,7 +64,7 @@ pub fn html(
             @if let Some(target) = &settings.target { tr { th { "target" } td { (target) } } }
             tr { th { "rows" } td { (split.train.len()) " to train on, " (split.validation.len()) " for validation" } }
             tr { th { "features" } td { (features) @if features != inputs { ", seen as " (inputs) " numbers" } } }
-            @for (column, count) in table.missing() {
+            @for (column, count) in missing {
                 tr { th { "missing" } td { (count) " in " (column) } }
             }
             @if let Targets::Classes { names, .. } = &split.train.targets { tr { th { "classes" } td { (names.len()) } } }
@@ -96,7 +96,7 @@ pub fn uncertainty(settings: &MlpSettings, split: &Split, model: &Mlp, folder: &
     let metric = settings.task.metric();
     let (y, factor) = match &split.schema.target {
         Target::Classes(_) => metric.axis(),
-        Target::Numbers(scale) => (metric.loss_name(), scale.unit()),
+        Target::Numbers(scale) | Target::Dates(scale, _) => (metric.loss_name(), scale.unit()),
     };
     let [certain, others] = halves.map(|score| match metric {
         Metric::Accuracy => metric.shown(score),

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use toml::de::DeValue;
 
+use super::csv::Decimal;
 use super::value::{Value, expected};
 use crate::metric::Metric;
 
@@ -55,4 +56,4 @@ macro_rules! choice {
         })*
     };
 }
-choice!(Model, Task, TrainRng);
+choice!(Model, Task, TrainRng, Decimal);

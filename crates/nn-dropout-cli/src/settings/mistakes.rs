@@ -3,7 +3,6 @@
 use toml::de::DeTable;
 
 use super::file::options;
-use super::options::{NO_KEYS, Options};
 
 /// What is wrong in a text that is not TOML: the line, the reason, and the line as it should be.
 pub fn syntax(text: &str) -> String {
@@ -126,15 +125,6 @@ fn numbers(text: &str) -> impl Iterator<Item = String> {
         if number.ends_with('.') { number + "0" } else { number }
     };
     thousands.into_iter().chain(decimal).filter(is_number).map(tidied)
-}
-
-/// The name of the option that a key may mean.
-pub fn nearest(key: &str) -> Option<&'static str> {
-    let key = key.trim_start_matches('-').replace('-', "_").to_lowercase();
-    let names = Options::NAMES.iter().filter(|name| !NO_KEYS.contains(name));
-    let likeness = names.map(|name| (strsim::jaro_winkler(&key, name), *name));
-    let nearest = likeness.max_by(|a, b| a.0.total_cmp(&b.0));
-    nearest.filter(|(likeness, _)| *likeness > 0.8).map(|(_, name)| name)
 }
 
 #[cfg(test)]

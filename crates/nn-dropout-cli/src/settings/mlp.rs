@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use nn_dropout::Probability;
 
 use super::choices::Task;
+use super::csv::{CsvOptions, Decimal, Encoding, Separator};
 use super::numbers::{LearningRate, TrainFraction, default_count, default_probability};
 use super::options::{Options, settings};
 
@@ -24,6 +25,12 @@ MlpSettings {
     ignore: Vec<String> = Vec::new(),
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     categories: Vec<String> = Vec::new(),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    separator: Option<Separator>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decimal: Option<Decimal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding: Option<Encoding>,
     task: Task = Task::Classification,
     dropout: Probability = default_probability(0.5),
     hidden: Vec<NonZeroUsize> = vec![default_count(512); 2],
@@ -34,4 +41,11 @@ MlpSettings {
     #[serde(with = "super::numbers::signed_seed")]
     seed: u64 = 42,
 }
+}
+
+impl MlpSettings {
+    /// What is said of a CSV file.
+    pub fn csv(&self) -> CsvOptions {
+        CsvOptions { separator: self.separator, decimal: self.decimal, encoding: self.encoding }
+    }
 }

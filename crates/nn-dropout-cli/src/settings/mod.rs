@@ -1,6 +1,7 @@
 //! The settings of a run: options of the command line, over those of a TOML file, over defaults.
 
 mod choices;
+mod csv;
 pub mod file;
 mod gpt;
 mod mistakes;
@@ -10,18 +11,21 @@ mod options;
 mod value;
 
 pub use choices::{Task, TrainRng};
+pub use csv::{CsvOptions, Decimal, Encoding, Separator};
 pub use gpt::GptSettings;
 pub use mlp::{DIGITS, MlpSettings};
 #[cfg(test)]
 pub use options::NO_KEYS;
 pub use options::{GPT, Options};
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use nn_dropout::Probability;
 
 use crate::io::files::free_folder;
+use crate::io::source::STDIN;
 use choices::Model;
 
 /// Everything that determines what a run computes: its `config.toml`.
@@ -65,7 +69,12 @@ impl Output {
 
     /// The folder for a run with these settings.
     pub fn folder(&self, data: &Path, dropout: Probability, seed: u64) -> PathBuf {
-        let name = || format!("{}-p{dropout}-seed{seed}", data.file_stem().unwrap_or_default().to_string_lossy());
+        let name = || format!("{}-p{dropout}-seed{seed}", stem(data));
         self.out.clone().unwrap_or_else(|| free_folder(&name(), |path| !path.exists()))
     }
+}
+
+/// The name of the data, for a folder of results.
+pub fn stem(data: &Path) -> Cow<'_, str> {
+    if data == Path::new(STDIN) { "stdin".into() } else { data.file_stem().unwrap_or_default().to_string_lossy() }
 }

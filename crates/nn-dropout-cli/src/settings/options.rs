@@ -8,6 +8,7 @@ use clap::Args;
 use nn_dropout::Probability;
 
 use super::choices::{Model, Task, TrainRng};
+use super::csv::{Decimal, Encoding, Separator};
 use super::file::{Keys, read};
 use super::numbers::{Beta, LearningRate, NotNegative, TrainFraction, count, seed};
 
@@ -51,7 +52,7 @@ Options {
     #[arg(long)]
     model: Model,
     /// The data. mlp: `digits` (1,797 handwritten digits, built in), or a table: a CSV file with a header row, or a Parquet
-    /// file [default: digits]; gpt: a text, whose characters are the tokens
+    /// file; `-` for standard input [default: digits]; gpt: a text, whose characters are the tokens
     #[arg(long, value_name = "digits|FILE")]
     data: PathBuf,
     /// Only a key of the file: `train` has its own `--dropout`, and `sweep` has none.
@@ -79,6 +80,15 @@ Options {
     /// Columns whose numbers are categories
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', help_heading = MLP)]
     categories: Vec<String>,
+    /// What separates the cells of a CSV file: a character, or `tab` [default: found out]
+    #[arg(long, value_name = "CHAR", help_heading = MLP)]
+    separator: Separator,
+    /// The decimal mark of the numbers in a CSV file [default: found out for each column]
+    #[arg(long, value_name = "MARK", help_heading = MLP)]
+    decimal: Decimal,
+    /// The encoding of a CSV file, such as windows-1252 or shift_jis [default: utf-8, or what a byte order mark says]
+    #[arg(long, value_name = "NAME", help_heading = MLP)]
+    encoding: Encoding,
     /// The sizes of the hidden layers [default: 512,512]
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = count, help_heading = MLP)]
     hidden: Vec<NonZeroUsize>,

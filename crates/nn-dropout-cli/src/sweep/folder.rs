@@ -6,6 +6,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::storage::Storage;
 use crate::io::files::{first_entry, free_folder, make_folder};
+use crate::settings::stem;
 
 /// The name of a study in the folder for the results.
 const STUDY: &str = "study.db";
@@ -32,7 +33,7 @@ impl Folder {
                 out
             }
             (None, None) => {
-                let name = format!("{}-sweep", data.file_stem().unwrap_or_default().to_string_lossy());
+                let name = format!("{}-sweep", stem(data));
                 free_folder(&name, |out| !out.exists() || Storage::is_of(&out.join(STUDY), experiment))
             }
         };

@@ -1,67 +1,127 @@
-//! Files of tables, cell by cell: CSV and Parquet.
+//! Files of tables, row by row: CSV and Parquet.
 
-use std::fs::File;
-use std::path::Path;
+use std::borrow::Cow;
 
 use anyhow::{Result, ensure};
 use csv::StringRecord;
-use parquet::file::reader::SerializedFileReader;
-use parquet::record::{Field, Row};
+
+use super::csv_file::CsvRows;
+use super::date::Order;
+use super::number::shown;
+use super::parquet_file::{self, Fields, ParquetRows};
+use crate::io::source::Source;
+use crate::settings::{CsvOptions, Decimal};
 
 /// A table in a file, at its first row.
 pub struct Cells {
     /// The names of the columns.
     pub header: Vec<String>,
-    /// The cells of each row, as text; a missing value is empty.
-    pub rows: Box<dyn Iterator<Item = Result<StringRecord>>>,
+    /// How numbers and dates are read in each column.
+    pub readings: Vec<Reading>,
+    /// What the file turned out to be.
+    pub format: String,
+    rows: Rows,
+}
+
+enum Rows {
+    Csv(CsvRows),
+    Parquet(ParquetRows),
+}
+
+/// A row of a table.
+#[derive(Clone, Copy)]
+pub enum Row<'a> {
+    Csv(&'a StringRecord),
+    Parquet(&'a Fields),
+}
+
+/// What a cell holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    Missing,
+    /// Any text of a CSV file, a number too.
+    Text(&'a str),
+    Number(f64),
+    /// Days since 1970-01-01.
+    Date(f64),
+}
+
+/// How the texts of a column are read where they could mean two things.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Reading {
+    pub decimal: Option<Decimal>,
+    pub order: Option<Order>,
 }
 
 /// Texts that mean a missing value, as an empty cell does: those of pandas, and that of the UCI repository.
-const MISSING: [&str; 10] = ["NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null", "None", "?"];
+const MISSING: [&str; 18] = [
+    "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None", "?", "#N/A", "#N/A N/A", "#NA",
+    "#NV", "1.#QNAN", "-1.#IND",
+];
 
 pub fn is_missing(cell: &str) -> bool {
     cell.is_empty() || MISSING.contains(&cell)
 }
 
-/// A finite number.
-pub fn number(cell: &str) -> Option<f32> {
-    cell.parse::<f32>().ok().filter(|number| number.is_finite())
-}
-
 impl Cells {
-    /// A file whose name ends in `.parquet`, or else a CSV file with a header row.
-    pub fn open(path: &Path) -> Result<Self> {
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
-            return Self::parquet(path);
-        }
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path)?;
-        let header = reader.headers()?.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
-        Ok(Self { header, rows: Box::new(reader.into_records().map(|record| Ok(record?))) })
+    /// A Parquet file, or else a CSV file with a header row. `usual` is how a column is read if the file does not show it.
+    pub fn open(source: &Source, options: &CsvOptions, usual: impl Fn(&str) -> Reading) -> Result<Self> {
+        let cells = match source.parquet()? {
+            Some(file) => {
+                ensure!(
+                    *options == CsvOptions::default(),
+                    "--separator, --decimal and --encoding are for CSV files, and this is Parquet"
+                );
+                let (header, rows) = parquet_file::open(file)?;
+                let readings = vec![Reading::default(); header.len()];
+                Self { header, readings, format: "Parquet".to_owned(), rows: Rows::Parquet(rows) }
+            }
+            None => {
+                let (rows, format) = CsvRows::open(source.reader()?, options, usual)?;
+                Self { header: rows.header.clone(), readings: rows.readings.clone(), format, rows: Rows::Csv(rows) }
+            }
+        };
+        ensure!(!cells.header.is_empty(), "the file is empty: expected a header row, then one row per sample");
+        Ok(cells)
     }
 
-    fn parquet(path: &Path) -> Result<Self> {
-        let reader = SerializedFileReader::new(File::open(path)?)?;
-        let schema = parquet::file::reader::FileReader::metadata(&reader).file_metadata().schema_descr_ptr();
-        let columns = schema.root_schema().get_fields();
-        for column in columns {
-            ensure!(column.is_primitive(), "column `{}` is nested: expected numbers or texts", column.name());
-        }
-        let header = columns.iter().map(|column| column.name().to_owned()).collect();
-        Ok(Self { header, rows: Box::new(reader.into_iter().map(|row| Ok(record(&row?)))) })
+    /// The next row.
+    pub fn next(&mut self) -> Result<Option<Row<'_>>> {
+        Ok(match &mut self.rows {
+            Rows::Csv(rows) => rows.next()?.map(Row::Csv),
+            Rows::Parquet(rows) => rows.next()?.map(Row::Parquet),
+        })
     }
 }
 
-fn record(row: &Row) -> StringRecord {
-    let cells = row.get_column_iter().map(|(_, field)| match field {
-        Field::Null => String::new(),
-        Field::Str(text) => text.trim().to_owned(),
-        // As pandas writes them to a CSV file.
-        Field::Bool(true) => "True".to_owned(),
-        Field::Bool(false) => "False".to_owned(),
-        // As Rust writes them: Parquet's formats add zeros or letters.
-        Field::Float(number) => number.to_string(),
-        Field::Double(number) => number.to_string(),
-        other => other.to_string(),
-    });
-    cells.collect()
+impl<'a> Row<'a> {
+    pub fn cell(self, column: usize) -> Cell<'a> {
+        match self {
+            Self::Csv(record) => match &record[column] {
+                text if is_missing(text) => Cell::Missing,
+                text => Cell::Text(text),
+            },
+            Self::Parquet(fields) => parquet_file::cell(&fields[column].1),
+        }
+    }
+
+    /// The cell as it stands in the file; a missing one is empty.
+    pub fn text(self, column: usize) -> Cow<'a, str> {
+        match self {
+            Self::Csv(record) => record[column].into(),
+            Self::Parquet(fields) => parquet_file::text(&fields[column].1),
+        }
+    }
+}
+
+impl<'a> Cell<'a> {
+    /// The cell as the name of a category or class.
+    pub fn name(self) -> Cow<'a, str> {
+        match self {
+            Cell::Missing => "".into(),
+            Cell::Text(text) => text.into(),
+            Cell::Number(number) => shown(number).into(),
+            Cell::Date(days) => super::date::shown(days, days.fract() != 0.0).into(),
+        }
+    }
 }

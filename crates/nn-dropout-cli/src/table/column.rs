@@ -1,117 +1,276 @@
 //! A column of a table, and how it is read cell by cell.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
-use super::cells::{is_missing, number};
+use super::cells::{Cell, Reading};
+use super::date::{Order, days};
+use super::number::{self, Number, number};
+use crate::settings::Decimal;
+use crate::words::quoted;
 
-/// A column of numbers or of categories.
+/// A column that has been read.
 pub struct Column {
     pub name: String,
-    /// The number of each row, or the index of its category; NaN if it is missing.
-    pub values: Vec<f32>,
-    pub categories: Option<Vec<String>>,
+    pub values: Values,
+    pub reading: Reading,
 }
 
-/// The most categories of a column. Texts with more are names, from which nothing can be learned.
-const MAX_CATEGORIES: usize = 100;
+/// The value of each row.
+pub enum Values {
+    /// NaN is missing. All have the same unit.
+    Numbers {
+        numbers: Vec<f64>,
+        unit: Option<char>,
+    },
+    /// Days since 1970-01-01; NaN is missing.
+    Dates(Vec<f64>),
+    Categories(Categories),
+}
+
+/// Texts, each as its number among the names.
+pub struct Categories {
+    /// [`MISSING`] is missing.
+    pub codes: Vec<u32>,
+    /// Integers by value, others by letters.
+    pub names: Vec<String>,
+}
+
+pub const MISSING: u32 = u32::MAX;
+
+/// What a column is for.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Role {
+    /// Its first cell that is not missing decides what it holds.
+    Feature,
+    /// Its cells are names, whatever they look like.
+    Categories,
+    /// Its cells are the names of classes: texts or whole numbers.
+    Classes,
+    /// Its cells are numbers or dates.
+    Numbers,
+}
 
 /// A column that is being read.
 pub struct Builder {
     name: String,
+    role: Role,
+    reading: Reading,
     cells: Kind,
 }
 
-/// The first cell that is not missing decides the kind.
 enum Kind {
     Unknown { missing: usize },
-    Numbers(Vec<f32>),
-    Texts { cells: Vec<Option<String>>, named: bool },
+    Numbers { numbers: Vec<f64>, unit: Option<char> },
+    Dates(Vec<f64>),
+    Texts { codes: Vec<u32>, places: HashMap<String, u32> },
 }
 
 impl Builder {
-    pub fn new(name: &str, is_category: bool) -> Self {
-        let cells =
-            if is_category { Kind::Texts { cells: Vec::new(), named: true } } else { Kind::Unknown { missing: 0 } };
-        Self { name: name.to_owned(), cells }
+    pub fn new(name: &str, role: Role, reading: Reading) -> Self {
+        let cells = match role {
+            Role::Feature | Role::Numbers => Kind::Unknown { missing: 0 },
+            Role::Categories | Role::Classes => Kind::Texts { codes: Vec::new(), places: HashMap::new() },
+        };
+        Self { name: name.to_owned(), role, reading, cells }
     }
 
-    pub fn add(&mut self, cell: &str) -> Result<()> {
-        let missing = is_missing(cell);
-        if let (Kind::Unknown { missing: before }, false) = (&self.cells, missing) {
-            self.cells = if is_number(cell) {
-                Kind::Numbers(vec![f32::NAN; *before])
-            } else {
-                Kind::Texts { cells: vec![None; *before], named: false }
-            };
+    pub fn add(&mut self, cell: Cell) -> Result<()> {
+        if let (Kind::Unknown { missing }, true) = (&self.cells, cell != Cell::Missing) {
+            self.cells = self.kind(cell, *missing)?;
         }
-        match &mut self.cells {
-            Kind::Unknown { missing } => *missing += 1,
-            Kind::Numbers(numbers) if missing => numbers.push(f32::NAN),
-            Kind::Numbers(numbers) => {
-                let name = &self.name;
-                ensure!(
-                    is_number(cell),
-                    "expected a number, as before, but got `{cell}`; if they are categories, add --categories \"{name}\""
-                );
-                numbers.push(number(cell).with_context(|| format!("expected a number, but got `{cell}`"))?);
+        let decimal = self.reading.decimal.unwrap_or_default();
+        match (&mut self.cells, cell) {
+            (Kind::Unknown { missing }, _) => *missing += 1,
+            (Kind::Numbers { numbers, .. } | Kind::Dates(numbers), Cell::Missing) => numbers.push(f64::NAN),
+            (Kind::Texts { codes, .. }, Cell::Missing) => codes.push(MISSING),
+            (Kind::Numbers { numbers, unit }, Cell::Text(text)) => match number(text, decimal) {
+                Some(found) if found.unit == *unit => numbers.push(in_range(found.value)?),
+                _ => {
+                    let expected = match (unit, decimal) {
+                        (Some(unit), _) => format!("a number with {unit}"),
+                        (None, Decimal::Point) => "a number".to_owned(),
+                        (None, Decimal::Comma) => "a number with a decimal comma".to_owned(),
+                    };
+                    bail!("expected {expected}, as before, but got {}{}", quoted(text), self.hint());
+                }
+            },
+            (Kind::Numbers { numbers, .. }, Cell::Number(number)) => numbers.push(in_range(number)?),
+            (Kind::Dates(dates), Cell::Date(date)) => dates.push(date),
+            (Kind::Dates(dates), Cell::Text(text)) => match date(text, self.reading.order)? {
+                Some(date) => dates.push(date),
+                None => bail!("expected a date, as before, but got {}{}", quoted(text), self.hint()),
+            },
+            (Kind::Texts { codes, places }, cell) => {
+                let name = match self.role {
+                    Role::Categories => cell.name(),
+                    Role::Classes => class(cell, decimal)?.into(),
+                    Role::Feature | Role::Numbers => {
+                        let is_text = matches!(cell, Cell::Text(text) if number(text, decimal).is_none());
+                        let name = cell.name();
+                        ensure!(is_text, "expected a text, as before, but got {}{}", quoted(&name), self.hint());
+                        name
+                    }
+                };
+                let next = places.len() as u32;
+                let code = match places.get(&*name) {
+                    Some(code) => *code,
+                    None => *places.entry(name.into_owned()).or_insert(next),
+                };
+                codes.push(code);
             }
-            Kind::Texts { cells, .. } if missing => cells.push(None),
-            Kind::Texts { cells, named } => {
-                let name = &self.name;
-                ensure!(
-                    *named || !is_number(cell),
-                    "expected a text, as before, but got `{cell}`; if they are categories, add --categories \"{name}\""
-                );
-                cells.push(Some(cell.to_owned()));
+            (Kind::Numbers { .. } | Kind::Dates(_), cell) => {
+                bail!("got {} where the cells before are of another kind", quoted(&cell.name()))
             }
         }
         Ok(())
     }
 
-    pub fn build(self) -> Result<Column> {
-        let name = self.name;
-        match self.cells {
-            Kind::Unknown { .. } => bail!("column `{name}` is empty; leave it out with --ignore \"{name}\""),
-            Kind::Numbers(values) => Ok(Column { name, values, categories: None }),
-            Kind::Texts { cells, .. } => {
-                let texts: Vec<String> = cells.iter().flatten().cloned().collect();
-                let (numbers, categories) = numbered(&texts);
-                ensure!(
-                    categories.len() <= MAX_CATEGORIES,
-                    "column `{name}` has {} different texts, and at most {MAX_CATEGORIES} can be categories; leave it out with --ignore \"{name}\"",
-                    categories.len()
-                );
-                let mut numbers = numbers.into_iter();
-                let value = |cell: &Option<String>| {
-                    cell.as_ref().and_then(|_| numbers.next()).map_or(f32::NAN, |number| number as f32)
-                };
-                Ok(Column { name, values: cells.iter().map(value).collect(), categories: Some(categories) })
+    /// What the first cell makes of a column, after that many missing ones.
+    fn kind(&self, cell: Cell, missing: usize) -> Result<Kind> {
+        let before = vec![f64::NAN; missing];
+        let decimal = self.reading.decimal.unwrap_or_default();
+        Ok(match cell {
+            Cell::Number(_) => Kind::Numbers { numbers: before, unit: None },
+            Cell::Date(_) => Kind::Dates(before),
+            Cell::Text(text) => match number(text, decimal) {
+                Some(Number { unit, .. }) => Kind::Numbers { numbers: before, unit },
+                None if date(text, self.reading.order)?.is_some() => Kind::Dates(before),
+                None if self.role == Role::Numbers => bail!("expected a number or a date, but got {}", quoted(text)),
+                None => Kind::Texts { codes: vec![MISSING; missing], places: HashMap::new() },
+            },
+            Cell::Missing => Kind::Unknown { missing },
+        })
+    }
+
+    fn hint(&self) -> String {
+        match self.role {
+            Role::Feature => format!("; if they are categories, add --categories \"{}\"", self.name),
+            _ => String::new(),
+        }
+    }
+
+    /// The column; `None` if all of its cells are missing.
+    pub fn build(self) -> Option<Column> {
+        let values = match self.cells {
+            Kind::Unknown { .. } => return None,
+            Kind::Numbers { numbers, unit } => Values::Numbers { numbers, unit },
+            Kind::Dates(dates) => Values::Dates(dates),
+            Kind::Texts { places, .. } if places.is_empty() => return None,
+            Kind::Texts { codes, places } => Values::Categories(Categories::sorted(codes, places)),
+        };
+        Some(Column { name: self.name, values, reading: self.reading })
+    }
+}
+
+impl Column {
+    pub fn len(&self) -> usize {
+        match &self.values {
+            Values::Numbers { numbers, .. } | Values::Dates(numbers) => numbers.len(),
+            Values::Categories(categories) => categories.codes.len(),
+        }
+    }
+
+    /// The number of missing cells.
+    pub fn missing(&self) -> usize {
+        match &self.values {
+            Values::Numbers { numbers, .. } | Values::Dates(numbers) => {
+                numbers.iter().filter(|number| number.is_nan()).count()
             }
+            Values::Categories(categories) => categories.codes.iter().filter(|code| **code == MISSING).count(),
         }
     }
 }
 
-/// Numbers out of range count too.
-fn is_number(cell: &str) -> bool {
-    cell.parse::<f64>().is_ok()
+impl Categories {
+    /// The names in order, with truth values in one spelling.
+    fn sorted(mut codes: Vec<u32>, places: HashMap<String, u32>) -> Self {
+        let is_truth = places.keys().all(|name| truth(name).is_some());
+        let mut names: Vec<(String, u32)> = places.into_iter().collect();
+        if is_truth {
+            for (name, _) in &mut names {
+                *name = truth(name).unwrap_or_default().to_owned();
+            }
+        }
+        let whole = |name: &str| name.parse::<i64>().ok();
+        if names.iter().all(|(name, _)| whole(name).is_some()) {
+            names.sort_by_key(|(name, _)| (whole(name), name.clone()));
+        } else {
+            names.sort();
+        }
+        let mut sorted: Vec<String> = Vec::new();
+        let mut new = vec![0; names.len()];
+        for (name, old) in names {
+            if sorted.last() != Some(&name) {
+                sorted.push(name);
+            }
+            new[old as usize] = sorted.len() as u32 - 1;
+        }
+        for code in codes.iter_mut().filter(|code| **code != MISSING) {
+            *code = new[*code as usize];
+        }
+        Self { codes, names: sorted }
+    }
+
+    /// The number of rows of each name, of those rows that are asked for.
+    pub fn counts(&self, rows: impl Iterator<Item = usize>) -> Vec<usize> {
+        let mut counts = vec![0; self.names.len()];
+        for row in rows {
+            if let Some(count) = counts.get_mut(self.codes[row] as usize) {
+                *count += 1;
+            }
+        }
+        counts
+    }
 }
 
-/// A number with a fraction is a measurement, not a class.
-pub fn is_class(cell: &str) -> bool {
-    !cell.is_empty() && (cell.parse::<i64>().is_ok() || !is_number(cell))
+/// `True` or `False`, for the spellings of pandas, polars, R and of spreadsheets in some languages.
+pub fn truth(text: &str) -> Option<&'static str> {
+    const TRUE: [&str; 6] = ["true", "wahr", "vrai", "vero", "verdadero", "verdadeiro"];
+    const FALSE: [&str; 4] = ["false", "falsch", "faux", "falso"];
+    let is_in = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    if is_in(&TRUE) {
+        Some("True")
+    } else if is_in(&FALSE) {
+        Some("False")
+    } else {
+        None
+    }
 }
 
-/// The distinct labels in order, integers by value and others by letters, and the number of each label among them.
-pub fn numbered(labels: &[String]) -> (Vec<usize>, Vec<String>) {
-    let mut places: BTreeMap<&str, usize> = labels.iter().map(|label| (label.as_str(), 0)).collect();
-    let mut names: Vec<String> = places.keys().map(|&name| name.to_owned()).collect();
-    if names.iter().all(|name| name.parse::<i64>().is_ok()) {
-        names.sort_by_key(|name| name.parse::<i64>().ok());
+pub fn in_range(value: f64) -> Result<f64> {
+    ensure!(value.abs() <= number::LARGEST, "expected a number of at most {:e}, but got {value}", number::LARGEST);
+    Ok(value)
+}
+
+/// The date in a cell, if it holds one.
+pub fn date(text: &str, order: Option<Order>) -> Result<Option<f64>> {
+    match (days(text, order.unwrap_or(Order::Month)), order) {
+        (Some(date), None) if days(text, Order::Day) != Some(date) => {
+            bail!("{} can mean two days; write dates as in 2024-01-31", quoted(text))
+        }
+        (None, None) => Ok(days(text, Order::Day)),
+        (date, _) => Ok(date),
     }
-    for (place, name) in names.iter().enumerate() {
-        *places.get_mut(name.as_str()).expect("every name is a label") = place;
+}
+
+/// The name of a class. A number with a fraction is a measurement, not a class.
+fn class(cell: Cell, decimal: Decimal) -> Result<String> {
+    let name = cell.name();
+    let found = match cell {
+        Cell::Number(number) => Some(number),
+        Cell::Text(text) if text.parse::<i64>().is_err() => {
+            number(text, decimal).filter(|number| number.unit.is_none()).map(|number| number.value)
+        }
+        _ => None,
+    };
+    match found {
+        None => Ok(name.into_owned()),
+        Some(number) if number.fract() == 0.0 => Ok(number::shown(number)),
+        Some(_) => bail!(
+            "expected a whole number or a text as a class, but got {}; for a number add --task regression",
+            quoted(&name)
+        ),
     }
-    (labels.iter().map(|label| places[label.as_str()]).collect(), names)
 }

@@ -4,14 +4,20 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::cells::{Cells, number};
-use super::column::{Builder, Column, is_class, numbered};
+use super::cells::{Cell, Cells, Reading};
+use super::column::{Builder, Column, Role, Values};
+use super::description::Description;
+use crate::io::source::Source;
 use crate::settings::{DIGITS, MlpSettings, Task};
+use crate::words::{counted, instead, quoted};
 
 /// The features of each row, and its target.
 pub struct Table {
     pub columns: Vec<Column>,
     pub targets: Targets,
+    /// The BLAKE3 hash of the file.
+    pub blake3: Option<String>,
+    pub description: Description,
 }
 
 /// The target of each row.
@@ -21,44 +27,41 @@ pub enum Targets {
         numbers: Vec<usize>,
         names: Vec<String>,
     },
-    Numbers(Vec<f32>),
+    Numbers(Vec<f64>),
+    /// Days since 1970-01-01.
+    Dates(Vec<f64>),
+}
+
+/// What is in a file.
+pub struct Contents {
+    pub format: String,
+    pub columns: Vec<Column>,
+    pub target: Option<Column>,
+    /// The columns that are left out, and why.
+    pub left_out: Vec<(String, String)>,
+    pub rows: usize,
+    /// The rows that are left out, since they have no target.
+    pub without_target: usize,
 }
 
 impl Table {
     /// The table that the settings name.
     pub fn load(settings: &MlpSettings) -> Result<Self> {
-        let table = if settings.data == Path::new(DIGITS) {
-            ensure!(settings.target.is_none(), "--target names a column of a CSV file; the built-in digits have none");
-            ensure!(
-                settings.task == Task::Classification,
-                "the built-in digits are classes: regression needs a table of your own"
-            );
-            ensure!(
-                settings.ignore.is_empty() && settings.categories.is_empty(),
-                "--ignore and --categories name columns of a file; the built-in digits have none"
-            );
-            Self::digits()
-        } else {
-            let path = settings.data.display();
-            let Some(target) = &settings.target else {
-                bail!("{path}: which column should be predicted? Name it with --target");
-            };
-            Self::read(settings, target).with_context(|| path.to_string())?
-        };
-        let path = settings.data.display();
-        match &table.targets {
-            Targets::Classes { names, .. } => ensure!(
-                names.len() > 1,
-                "{path}: all rows are of one class, `{}`; there is nothing to learn",
-                names.concat()
-            ),
-            Targets::Numbers(numbers) => ensure!(
-                numbers.iter().any(|number| *number != numbers[0]),
-                "{path}: the target of all rows is {}; there is nothing to learn",
-                numbers[0]
-            ),
+        if settings.data == Path::new(DIGITS) {
+            check_digits(settings)?;
+            return Ok(Self::digits());
         }
-        Ok(table)
+        let path = settings.data.display();
+        ensure!(settings.target.is_some(), "{path}: which column should be predicted? Name it with --target");
+        let load = || -> Result<Self> {
+            let source = Source::open(&settings.data)?;
+            let contents = Contents::read(&source, settings)?;
+            let description = Description::of(&contents);
+            let target = contents.target.context("a target is named")?;
+            let targets = Targets::of(target, settings.task)?;
+            Ok(Self { columns: contents.columns, targets, blake3: Some(source.hash()?), description })
+        };
+        load().with_context(|| path.to_string())
     }
 
     /// 1,797 handwritten digits of 8x8 pixels: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI
@@ -67,8 +70,15 @@ impl Table {
         let digits = smartcore::dataset::digits::load_dataset();
         let column = |pixel: usize| Column {
             name: format!("pixel_{pixel}"),
-            values: digits.data[pixel..].iter().step_by(digits.num_features).copied().collect(),
-            categories: None,
+            values: Values::Numbers {
+                numbers: digits.data[pixel..]
+                    .iter()
+                    .step_by(digits.num_features)
+                    .map(|&grey| f64::from(grey))
+                    .collect(),
+                unit: None,
+            },
+            reading: Reading::default(),
         };
         Self {
             columns: (0..digits.num_features).map(column).collect(),
@@ -76,80 +86,211 @@ impl Table {
                 numbers: digits.target.iter().map(|&digit| digit as usize).collect(),
                 names: (0..10).map(|digit| digit.to_string()).collect(),
             },
+            blake3: None,
+            description: Description::default(),
         }
-    }
-
-    fn read(settings: &MlpSettings, target: &str) -> Result<Self> {
-        let Cells { header, rows } = Cells::open(&settings.data)?;
-        ensure!(!header.is_empty(), "the file is empty: expected a header row, then one row per sample");
-        for name in settings.ignore.iter().chain(&settings.categories).map(String::as_str).chain([target]) {
-            match header.iter().filter(|column| *column == name).count() {
-                1 => {}
-                0 => {
-                    let columns = header.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-                    bail!("there is no column `{name}`, only {columns}")
-                }
-                _ => bail!("there is more than one column `{name}`"),
-            }
-        }
-        ensure!(
-            !settings.ignore.iter().any(|name| name == target),
-            "column `{target}` cannot be both the target and ignored"
-        );
-        let is_feature = |name: &String| *name != target && !settings.ignore.contains(name);
-        ensure!(header.iter().any(is_feature), "there is no column besides `{target}` to predict it from");
-
-        let builder = |name: &String| is_feature(name).then(|| Builder::new(name, settings.categories.contains(name)));
-        let mut builders: Vec<Option<Builder>> = header.iter().map(builder).collect();
-        let (mut labels, mut numbers) = (Vec::new(), Vec::new());
-        for (row, record) in rows.enumerate() {
-            let record = record?;
-            for ((cell, name), builder) in record.iter().zip(&header).zip(&mut builders) {
-                let place = || format!("row {}, column `{name}`", row + 1);
-                match builder {
-                    Some(builder) => builder.add(cell).with_context(place)?,
-                    None if name != target => {}
-                    None if settings.task == Task::Regression => {
-                        numbers.push(
-                            number(cell)
-                                .with_context(|| format!("{}: expected a number, but got `{cell}`", place()))?,
-                        );
-                    }
-                    None => {
-                        let hint = if number(cell).is_some() { "; for a number add --task regression" } else { "" };
-                        ensure!(
-                            is_class(cell),
-                            "{}: expected an integer or a text as a class, but got `{cell}`{hint}",
-                            place()
-                        );
-                        labels.push(cell.to_owned());
-                    }
-                }
-            }
-        }
-        ensure!(!labels.is_empty() || !numbers.is_empty(), "the file has a header, but no rows");
-
-        let targets = match settings.task {
-            Task::Regression => Targets::Numbers(numbers),
-            Task::Classification => {
-                let (numbers, names) = numbered(&labels);
-                Targets::Classes { numbers, names }
-            }
-        };
-        let columns = builders.into_iter().flatten().map(Builder::build).collect::<Result<_>>()?;
-        Ok(Self { columns, targets })
     }
 
     pub fn len(&self) -> usize {
         match &self.targets {
             Targets::Classes { numbers, .. } => numbers.len(),
-            Targets::Numbers(numbers) => numbers.len(),
+            Targets::Numbers(numbers) | Targets::Dates(numbers) => numbers.len(),
         }
     }
+}
 
-    /// The columns with missing values, and how many are missing.
-    pub fn missing(&self) -> impl Iterator<Item = (&str, usize)> {
-        let missing = |column: &Column| column.values.iter().filter(|value| value.is_nan()).count();
-        self.columns.iter().map(move |column| (column.name.as_str(), missing(column))).filter(|(_, count)| *count > 0)
+fn check_digits(settings: &MlpSettings) -> Result<()> {
+    ensure!(settings.target.is_none(), "--target names a column of a file; the built-in digits have none");
+    ensure!(
+        settings.task == Task::Classification,
+        "the built-in digits are classes: regression needs a table of your own"
+    );
+    ensure!(
+        settings.ignore.is_empty() && settings.categories.is_empty(),
+        "--ignore and --categories name columns of a file; the built-in digits have none"
+    );
+    ensure!(
+        settings.csv() == Default::default(),
+        "--separator, --decimal and --encoding are for CSV files; the digits are built in"
+    );
+    Ok(())
+}
+
+/// A target with more classes than this is an identifier if most rows are alone in their class.
+const FEW_CLASSES: usize = 20;
+
+impl Targets {
+    fn of(column: Column, task: Task) -> Result<Self> {
+        let Column { name, values, .. } = column;
+        let name = quoted(&name);
+        match values {
+            Values::Numbers { numbers, .. } => {
+                check_differ(&numbers)?;
+                Ok(Self::Numbers(numbers))
+            }
+            Values::Dates(dates) => {
+                check_differ(&dates)?;
+                Ok(Self::Dates(dates))
+            }
+            Values::Categories(categories) => {
+                ensure!(task == Task::Classification, "column {name} holds texts: expected numbers or dates");
+                let counts = categories.counts(0..categories.codes.len());
+                let alone = counts.iter().filter(|count| **count == 1).count();
+                let (classes, rows) = (categories.names.len(), categories.codes.len());
+                ensure!(
+                    classes > 1,
+                    "all rows are of one class, {}; there is nothing to learn",
+                    quoted(&categories.names.concat())
+                );
+                ensure!(
+                    classes <= FEW_CLASSES || 2 * alone <= rows,
+                    "column {name} has {classes} classes in {}, {alone} of them in a single row: it names rows, not classes; for a \
+                     number add --task regression",
+                    counted(rows, "row")
+                );
+                let numbers = categories.codes.iter().map(|&code| code as usize).collect();
+                Ok(Self::Classes { numbers, names: categories.names })
+            }
+        }
     }
+}
+
+fn check_differ(numbers: &[f64]) -> Result<()> {
+    ensure!(
+        numbers.iter().any(|number| *number != numbers[0]),
+        "the target of all rows is {}; there is nothing to learn",
+        numbers[0]
+    );
+    Ok(())
+}
+
+impl Contents {
+    /// Reads a file; without a target in the settings, all of its columns as features.
+    pub fn read(source: &Source, settings: &MlpSettings) -> Result<Self> {
+        let mut cells = Cells::open(source, &settings.csv(), |_| Reading::default())?;
+        let mut left_out = Vec::new();
+        let roles = roles(&cells.header, settings, &mut left_out)?;
+        let header = cells.header.clone();
+        let builder = |(column, role): (usize, &Option<Role>)| {
+            role.map(|role| Builder::new(&header[column], role, cells.readings[column]))
+        };
+        let mut builders: Vec<Option<Builder>> = roles.iter().enumerate().map(builder).collect();
+        let target = header.iter().position(|name| settings.target.as_ref() == Some(name));
+        let (mut rows, mut without_target) = (0, 0);
+        while let Some(row) = cells.next()? {
+            rows += 1;
+            if target.is_some_and(|target| row.cell(target) == Cell::Missing) {
+                without_target += 1;
+                continue;
+            }
+            for (column, builder) in builders.iter_mut().enumerate() {
+                if let Some(builder) = builder {
+                    let added = builder.add(row.cell(column));
+                    added.with_context(|| format!("row {rows}, column {}", quoted(&header[column])))?;
+                }
+            }
+        }
+        ensure!(rows > 0, "the file has a header, but no rows");
+        ensure!(without_target < rows, "the target of all rows is missing");
+
+        let mut contents =
+            Self { format: cells.format, columns: Vec::new(), target: None, left_out, rows, without_target };
+        for (column, builder) in builders.into_iter().enumerate() {
+            match builder.map(Builder::build) {
+                None => {}
+                Some(None) => {
+                    let name = if header[column].is_empty() {
+                        format!("column {}", column + 1)
+                    } else {
+                        header[column].clone()
+                    };
+                    contents.left_out.push((name, "all of its cells are missing".to_owned()));
+                }
+                Some(Some(built)) if target == Some(column) => contents.target = Some(built),
+                Some(Some(built)) => contents.add(built, settings, column)?,
+            }
+        }
+        let left_out = contents.left_out.iter().map(|(name, why)| format!("; {} is left out: {why}", quoted(name)));
+        if let (Some(target), true) = (&settings.target, contents.columns.is_empty()) {
+            let left_out: String = left_out.collect();
+            bail!("there is no column besides {} to predict it from{left_out}", quoted(target));
+        }
+        Ok(contents)
+    }
+
+    /// Adds a feature, unless nothing can be learned from it.
+    fn add(&mut self, column: Column, settings: &MlpSettings, place: usize) -> Result<()> {
+        ensure!(!column.name.is_empty(), "column {} has no name: give it one in the header", place + 1);
+        match &column.values {
+            Values::Categories(categories) if !settings.categories.contains(&column.name) => {
+                let (texts, cells) = (categories.names.len(), column.len() - column.missing());
+                // Nearly every row has a text of its own.
+                if texts >= 20 && 10 * texts > 9 * cells {
+                    let example = quoted(&categories.names[0]);
+                    self.left_out
+                        .push((column.name, format!("{texts} different texts in {cells} cells, such as {example}")));
+                    return Ok(());
+                }
+            }
+            Values::Numbers { numbers, .. } if column.name.starts_with("Unnamed: ") && counts_rows(numbers) => {
+                self.left_out.push((column.name, "it counts the rows, as an index of pandas does".to_owned()));
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.columns.push(column);
+        Ok(())
+    }
+}
+
+/// Whether these are 0, 1, 2 and so on, or begin with 1.
+pub fn counts_rows(numbers: &[f64]) -> bool {
+    let first = numbers.first().copied().unwrap_or(f64::NAN);
+    (first == 0.0 || first == 1.0) && numbers.iter().enumerate().all(|(row, number)| *number == first + row as f64)
+}
+
+/// What each column is for; `None` if it is left out.
+fn roles(header: &[String], settings: &MlpSettings, left_out: &mut Vec<(String, String)>) -> Result<Vec<Option<Role>>> {
+    let target = settings.target.as_ref();
+    for name in settings.ignore.iter().chain(&settings.categories).chain(target) {
+        let others = header.iter().map(String::as_str);
+        ensure!(header.contains(name), "there is no column {}; {}", quoted(name), instead(name, others));
+    }
+    if let Some(target) = target.filter(|target| settings.ignore.contains(target)) {
+        bail!("column {} cannot be both the target and ignored", quoted(target));
+    }
+    let role = |(column, name): (usize, &String)| {
+        let is_category = settings.categories.contains(name);
+        if settings.ignore.contains(name) {
+            left_out.push((name.clone(), "--ignore".to_owned()));
+            return Ok(None);
+        }
+        if Some(name) == target {
+            return Ok(Some(match settings.task {
+                Task::Regression => Role::Numbers,
+                Task::Classification if is_category => Role::Categories,
+                Task::Classification => Role::Classes,
+            }));
+        }
+        if column == 0 && name.is_empty() {
+            left_out
+                .push(("column 1".to_owned(), "it has no name, as the row names of pandas and R have none".to_owned()));
+            return Ok(None);
+        }
+        if name.starts_with("__index_level_") {
+            left_out.push((name.clone(), "it is an index of pandas".to_owned()));
+            return Ok(None);
+        }
+        Ok(Some(if is_category { Role::Categories } else { Role::Feature }))
+    };
+    let roles: Vec<Option<Role>> = header.iter().enumerate().map(role).collect::<Result<_>>()?;
+    for name in
+        header.iter().zip(&roles).filter(|(name, role)| role.is_some() && !name.is_empty()).map(|(name, _)| name)
+    {
+        let count = header.iter().filter(|other| *other == name).count();
+        let hint =
+            if Some(name) == target { String::new() } else { format!(", or leave them out with --ignore \"{name}\"") };
+        ensure!(count == 1, "{count} columns are named {}: rename all but one{hint}", quoted(name));
+    }
+    Ok(roles)
 }

@@ -2,10 +2,20 @@
 
 mod cells;
 mod column;
+mod csv_file;
 mod data;
+mod date;
+mod description;
+mod number;
+mod output;
+mod parquet_file;
 mod schema;
 mod split;
 
-pub use data::{Table, Targets};
-pub use schema::{Schema, Target};
+pub use cells::{Cells, Reading};
+pub use data::{Contents, Table, Targets};
+pub use date::shown as shown_date;
+pub use description::Description;
+pub use output::{Kind, TableWriter, Value};
+pub use schema::{Feature, Scale, Schema, Target};
 pub use split::{Part, Split};

@@ -1,14 +1,17 @@
 //! How the cells of a table become the numbers that a network sees.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::HashMap;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::cells::{Cells, is_missing, number};
-use super::column::Column;
+use super::cells::{Cell, Reading};
+use super::column::{Categories, Column, MISSING, Values, date, in_range, truth};
 use super::data::{Table, Targets};
+use super::date::{Order, calendar};
+use super::number::number;
+use crate::settings::Decimal;
+use crate::words::{instead, quoted};
 
 /// What a model has to know about its table to be used on another: `table.json` in its folder. All of it comes from the
 /// training rows.
@@ -16,6 +19,9 @@ use super::data::{Table, Targets};
 pub struct Schema {
     pub features: Vec<Feature>,
     pub target: Target,
+    /// The BLAKE3 hash of the table's file.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub blake3: Option<String>,
 }
 
 /// A column that the model learns from.
@@ -29,16 +35,42 @@ pub struct Feature {
 #[derive(Deserialize, Serialize)]
 #[serde(untagged)]
 enum Encoding {
-    Number(Scale),
+    Number {
+        #[serde(flatten)]
+        scale: Scale,
+        /// `%`, or a currency.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        unit: Option<char>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        decimal: Option<Decimal>,
+    },
     /// One input per category: 1 for the row's own, 0 for the others.
     Categories {
         categories: Vec<String>,
+        /// One input more, for all other texts.
+        #[serde(skip_serializing_if = "is_false", default)]
+        others: bool,
+    },
+    /// The days since 1970-01-01, standardised, and their place in the calendar.
+    Date {
+        days: Scale,
+        /// Whether the time of day is an input too.
+        time: bool,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        first: Option<Order>,
     },
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// The most categories of a column, the one for all others among them.
+pub const MAX_CATEGORIES: usize = 100;
+
 /// A column of numbers, standardised to mean 0 and standard deviation 1 over the training rows. A constant column becomes 0, and so
 /// does a missing number, which counts as the mean.
-#[derive(Deserialize, Serialize)]
+#[derive(Clone, Copy, Deserialize, Serialize)]
 pub struct Scale {
     mean: f64,
     deviation: f64,
@@ -50,35 +82,39 @@ pub enum Target {
     /// The names of the classes, in the order of a model's outputs.
     Classes(Vec<String>),
     Numbers(Scale),
+    /// Days since 1970-01-01; whether their times of day matter.
+    Dates(Scale, bool),
 }
 
-/// The rows of a file, encoded for a model.
-pub struct Inputs {
-    /// Row by row.
-    pub features: Vec<f32>,
-    /// Texts that are not a category of their column: the number of cells, and the first text.
-    pub unknown: BTreeMap<String, (usize, String)>,
+/// The cells of a column that the model has not seen.
+pub struct Unknown {
+    pub column: String,
+    /// The cells that are not missing.
+    pub cells: usize,
+    pub count: usize,
+    /// The first of them.
+    pub example: String,
+    /// Whether they have an input of their own.
+    pub are_others: bool,
 }
 
 impl Scale {
-    /// The scale of the numbers that are not missing.
-    fn of(numbers: impl Iterator<Item = f32> + Clone) -> Self {
-        let numbers = numbers.filter(|number| !number.is_nan()).map(f64::from);
-        let count = numbers.clone().count();
-        if count == 0 {
-            return Self { mean: 0.0, deviation: 0.0 };
+    /// The scale of the numbers that are not missing. Neither large numbers nor small differences of large ones are lost.
+    fn of(numbers: impl Iterator<Item = f64> + Clone) -> Self {
+        let numbers = numbers.filter(|number| !number.is_nan());
+        let Some(first) = numbers.clone().next() else { return Self { mean: 0.0, deviation: 0.0 } };
+        let count = numbers.clone().count() as f64;
+        let mean = first + numbers.clone().map(|number| (number - first) / count).sum::<f64>();
+        let widest = numbers.clone().map(|number| (number - mean).abs()).fold(0.0, f64::max);
+        if widest == 0.0 {
+            return Self { mean, deviation: 0.0 };
         }
-        let mean = numbers.clone().sum::<f64>() / count as f64;
-        let deviation = (numbers.map(|x| (x - mean).powi(2)).sum::<f64>() / count as f64).sqrt();
-        Self { mean, deviation }
+        let squares: f64 = numbers.map(|number| ((number - mean) / widest).powi(2)).sum();
+        Self { mean, deviation: widest * (squares / count).sqrt() }
     }
 
-    pub fn standardise(&self, number: f32) -> f32 {
-        if self.deviation > 0.0 && !number.is_nan() {
-            ((f64::from(number) - self.mean) / self.deviation) as f32
-        } else {
-            0.0
-        }
+    pub fn standardise(&self, number: f64) -> f32 {
+        if self.deviation > 0.0 && !number.is_nan() { ((number - self.mean) / self.deviation) as f32 } else { 0.0 }
     }
 
     /// The number before it was standardised.
@@ -97,41 +133,99 @@ impl Target {
     pub fn outputs(&self) -> usize {
         match self {
             Self::Classes(names) => names.len(),
-            Self::Numbers(_) => 1,
+            Self::Numbers(_) | Self::Dates(..) => 1,
+        }
+    }
+
+    /// The scale of a target that is a number.
+    pub fn scale(&self) -> Option<&Scale> {
+        match self {
+            Self::Classes(_) => None,
+            Self::Numbers(scale) | Self::Dates(scale, _) => Some(scale),
         }
     }
 }
 
 impl Feature {
     fn of(column: &Column, rows: &[usize]) -> Self {
-        let values = rows.iter().map(|&row| column.values[row]);
-        let encoding = match &column.categories {
-            None => Encoding::Number(Scale::of(values)),
-            Some(names) => {
-                let occurs = |place: usize| values.clone().any(|value| value == place as f32);
-                let names = names.iter().enumerate().filter(|(place, _)| occurs(*place));
-                Encoding::Categories { categories: names.map(|(_, name)| name.clone()).collect() }
+        let encoding = match &column.values {
+            Values::Numbers { numbers, unit } => Encoding::Number {
+                scale: Scale::of(rows.iter().map(|&row| numbers[row])),
+                unit: *unit,
+                decimal: column.reading.decimal,
+            },
+            Values::Dates(dates) => Encoding::Date {
+                days: Scale::of(rows.iter().map(|&row| dates[row])),
+                time: has_times(dates),
+                first: column.reading.order,
+            },
+            Values::Categories(categories) => {
+                Self::categories(&categories.names, &categories.counts(rows.iter().copied()))
             }
         };
         Self { name: column.name.clone(), encoding }
     }
 
+    /// The categories of the training rows, or the most frequent of them.
+    fn categories(names: &[String], counts: &[usize]) -> Encoding {
+        let mut places: Vec<usize> = (0..names.len()).filter(|&place| counts[place] > 0).collect();
+        let others = places.len() > MAX_CATEGORIES;
+        if others {
+            places.sort_by_key(|&place| (usize::MAX - counts[place], place));
+            places.truncate(MAX_CATEGORIES - 1);
+            places.sort_unstable();
+        }
+        Encoding::Categories { categories: places.into_iter().map(|place| names[place].clone()).collect(), others }
+    }
+
     /// The number of inputs of a model for this column.
     fn inputs(&self) -> usize {
         match &self.encoding {
-            Encoding::Number(_) => 1,
-            Encoding::Categories { categories } => categories.len(),
+            Encoding::Number { .. } => 1,
+            Encoding::Categories { categories, others } => categories.len() + usize::from(*others),
+            Encoding::Date { time, .. } => {
+                if *time {
+                    7
+                } else {
+                    5
+                }
+            }
         }
+    }
+
+    /// How this column's cells are read in a file that does not show it.
+    pub fn reading(&self) -> Reading {
+        match &self.encoding {
+            Encoding::Number { decimal, .. } => Reading { decimal: *decimal, order: None },
+            Encoding::Date { first, .. } => Reading { decimal: None, order: *first },
+            Encoding::Categories { .. } => Reading::default(),
+        }
+    }
+}
+
+/// Whether some of these days have a time.
+pub fn has_times(days: &[f64]) -> bool {
+    days.iter().any(|day| day.fract() != 0.0 && !day.is_nan())
+}
+
+/// Writes a date into the inputs of a model.
+fn encode_date(date: f64, scale: &Scale, inputs: &mut [f32]) {
+    inputs[0] = scale.standardise(date);
+    for (input, place) in inputs[1..].iter_mut().zip(calendar(date)) {
+        *input = place as f32;
     }
 }
 
 impl Schema {
     pub fn of(table: &Table, rows: &[usize]) -> Self {
+        let scale = |numbers: &[f64]| Scale::of(rows.iter().map(|&row| numbers[row]));
         let target = match &table.targets {
             Targets::Classes { names, .. } => Target::Classes(names.clone()),
-            Targets::Numbers(numbers) => Target::Numbers(Scale::of(rows.iter().map(|&row| numbers[row]))),
+            Targets::Numbers(numbers) => Target::Numbers(scale(numbers)),
+            Targets::Dates(dates) => Target::Dates(scale(dates), has_times(dates)),
         };
-        Self { features: table.columns.iter().map(|column| Feature::of(column, rows)).collect(), target }
+        let features = table.columns.iter().map(|column| Feature::of(column, rows)).collect();
+        Self { features, target, blake3: table.blake3.clone() }
     }
 
     /// The number of inputs of a model.
@@ -141,68 +235,196 @@ impl Schema {
 
     /// The inputs of a model for rows of this schema's own table, row by row.
     pub fn encode(&self, table: &Table, rows: &[usize]) -> Vec<f32> {
-        let mut inputs = vec![0.0; rows.len() * self.inputs()];
+        let width = self.inputs();
+        let mut inputs = vec![0.0; rows.len() * width];
         let mut first = 0;
         for (feature, column) in self.features.iter().zip(&table.columns) {
-            // The input of each category of the table; none if no training row has it.
-            let place = |name| {
-                let Encoding::Categories { categories } = &feature.encoding else { return None };
-                categories.iter().position(|known| known == name)
-            };
-            let places: Vec<Option<usize>> = column.categories.iter().flatten().map(place).collect();
-            for (&row, inputs) in rows.iter().zip(inputs.chunks_exact_mut(self.inputs())) {
-                let value = column.values[row];
-                match &feature.encoding {
-                    Encoding::Number(scale) => inputs[first] = scale.standardise(value),
-                    Encoding::Categories { .. } if value.is_nan() => {}
-                    Encoding::Categories { .. } => {
-                        if let Some(place) = places[value as usize] {
-                            inputs[first + place] = 1.0;
+            let count = feature.inputs();
+            let inputs = rows
+                .iter()
+                .zip(inputs.chunks_exact_mut(width))
+                .map(|(&row, inputs)| (row, &mut inputs[first..first + count]));
+            match (&feature.encoding, &column.values) {
+                (Encoding::Number { scale, .. }, Values::Numbers { numbers, .. }) => {
+                    inputs.for_each(|(row, inputs)| inputs[0] = scale.standardise(numbers[row]));
+                }
+                (Encoding::Date { days, .. }, Values::Dates(dates)) => {
+                    for (row, inputs) in inputs.filter(|(row, _)| !dates[*row].is_nan()) {
+                        encode_date(dates[row], days, inputs);
+                    }
+                }
+                (Encoding::Categories { categories, others }, Values::Categories(Categories { codes, names })) => {
+                    let known = Known::of(categories, *others);
+                    let places: Vec<Option<usize>> = names.iter().map(|name| known.place(name)).collect();
+                    for (row, inputs) in inputs.filter(|(row, _)| codes[*row] != MISSING) {
+                        if let Some(place) = places[codes[row] as usize] {
+                            inputs[place] = 1.0;
                         }
                     }
                 }
+                _ => unreachable!("the schema is this table's"),
             }
-            first += feature.inputs();
+            first += count;
         }
         inputs
     }
 
-    /// The rows of a file that has a column for each feature. Other columns are ignored.
-    pub fn read(&self, path: &Path) -> Result<Inputs> {
-        self.read_cells(path).with_context(|| path.display().to_string())
+    /// The targets of these rows, standardised if they are numbers.
+    pub fn encode_targets(&self, table: &Table, rows: &[usize]) -> Targets {
+        match (&table.targets, self.target.scale()) {
+            (Targets::Classes { numbers, names }, _) => {
+                Targets::Classes { numbers: rows.iter().map(|&row| numbers[row]).collect(), names: names.clone() }
+            }
+            (Targets::Numbers(numbers) | Targets::Dates(numbers), Some(scale)) => {
+                Targets::Numbers(rows.iter().map(|&row| f64::from(scale.standardise(numbers[row]))).collect())
+            }
+            (Targets::Numbers(_) | Targets::Dates(_), None) => unreachable!("the schema is this table's"),
+        }
     }
 
-    fn read_cells(&self, path: &Path) -> Result<Inputs> {
-        let cells = Cells::open(path)?;
-        let place = |feature: &Feature| {
-            let place = cells.header.iter().position(|name| *name == feature.name);
-            place.with_context(|| format!("there is no column `{}`, which the model needs", feature.name))
-        };
-        let places = self.features.iter().map(place).collect::<Result<Vec<_>>>()?;
-        let (mut features, mut unknown) = (Vec::new(), BTreeMap::new());
-        for (row, record) in cells.rows.enumerate() {
-            let record = record?;
-            for (feature, &place) in self.features.iter().zip(&places) {
-                let (cell, first) = (&record[place], features.len());
-                features.resize(first + feature.inputs(), 0.0);
-                if is_missing(cell) {
-                    continue;
+    /// An encoder of the rows of another table with this header and these readings.
+    pub fn encoder(&self, header: &[String], readings: &[Reading]) -> Result<Encoder<'_>> {
+        let columns = self.features.iter().map(|feature| {
+            let places: Vec<usize> = (0..header.len()).filter(|&place| header[place] == feature.name).collect();
+            let name = quoted(&feature.name);
+            let others = || instead(&feature.name, header.iter().map(String::as_str));
+            ensure!(!places.is_empty(), "there is no column {name}, which the model needs; {}", others());
+            ensure!(places.len() == 1, "{} columns are named {name}, which the model needs once", places.len());
+            let known = match &feature.encoding {
+                Encoding::Categories { categories, others } => Known::of(categories, *others),
+                Encoding::Number { .. } | Encoding::Date { .. } => Known::of(&[], false),
+            };
+            let unknown = Unknown {
+                column: feature.name.clone(),
+                cells: 0,
+                count: 0,
+                example: String::new(),
+                are_others: known.others.is_some(),
+            };
+            Ok(EncodedColumn { feature, place: places[0], reading: readings[places[0]], known, unknown })
+        });
+        Ok(Encoder { columns: columns.collect::<Result<_>>()?, width: self.inputs() })
+    }
+}
+
+/// The inputs of categories.
+struct Known<'a> {
+    places: HashMap<&'a str, usize>,
+    others: Option<usize>,
+    are_truths: bool,
+}
+
+impl<'a> Known<'a> {
+    fn of(categories: &'a [String], others: bool) -> Self {
+        Self {
+            places: categories.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect(),
+            others: others.then_some(categories.len()),
+            are_truths: !categories.is_empty() && categories.iter().all(|name| truth(name) == Some(name)),
+        }
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        let name = if self.are_truths { truth(name).unwrap_or(name) } else { name };
+        self.places.get(name).copied().or(self.others)
+    }
+}
+
+/// Encodes the rows of a table one after the other.
+pub struct Encoder<'a> {
+    columns: Vec<EncodedColumn<'a>>,
+    width: usize,
+}
+
+struct EncodedColumn<'a> {
+    feature: &'a Feature,
+    place: usize,
+    reading: Reading,
+    known: Known<'a>,
+    unknown: Unknown,
+}
+
+impl Encoder<'_> {
+    /// Adds the inputs of a row, the first of which is row 1, whose cells are given by the number of their column.
+    pub fn add<'c>(&mut self, row: usize, cell: impl Fn(usize) -> Cell<'c>, inputs: &mut Vec<f32>) -> Result<()> {
+        let mut first = inputs.len();
+        inputs.resize(first + self.width, 0.0);
+        for column in &mut self.columns {
+            let count = column.feature.inputs();
+            let cell = cell(column.place);
+            if cell != Cell::Missing {
+                column.unknown.cells += 1;
+                let added = column.add(cell, &mut inputs[first..first + count]);
+                added.with_context(|| format!("row {row}, column {}", quoted(&column.feature.name)))?;
+            }
+            first += count;
+        }
+        Ok(())
+    }
+
+    /// The cells that the model has not seen, column by column. Where rare categories have an input of their own, only if they
+    /// are most of the cells.
+    pub fn unknown(&self) -> impl Iterator<Item = &Unknown> {
+        let least = |unknown: &Unknown| if unknown.are_others { unknown.cells / 2 } else { 0 };
+        self.columns.iter().map(|column| &column.unknown).filter(move |unknown| unknown.count > least(unknown))
+    }
+}
+
+impl EncodedColumn<'_> {
+    fn add(&mut self, cell: Cell, inputs: &mut [f32]) -> Result<()> {
+        match &self.feature.encoding {
+            Encoding::Number { scale, unit, .. } => {
+                let number = match cell {
+                    Cell::Number(number) => Some(number),
+                    Cell::Text(text) => number(text, self.reading.decimal.unwrap_or_default())
+                        .filter(|number| number.unit.is_none() || number.unit == *unit)
+                        .map(|number| number.value),
+                    Cell::Missing | Cell::Date(_) => None,
+                };
+                let expected = || format!("expected a number, but got {}", quoted(&cell.name()));
+                inputs[0] = scale.standardise(in_range(number.with_context(expected)?)?);
+            }
+            Encoding::Date { days, .. } => {
+                let date = match cell {
+                    Cell::Date(date) => Some(date),
+                    Cell::Text(text) => date(text, self.reading.order)?,
+                    Cell::Missing | Cell::Number(_) => None,
+                };
+                let expected = || format!("expected a date, but got {}", quoted(&cell.name()));
+                encode_date(date.with_context(expected)?, days, inputs);
+            }
+            Encoding::Categories { .. } => {
+                let name = cell.name();
+                let place = self.known.place(&name);
+                if let Some(place) = place {
+                    inputs[place] = 1.0;
                 }
-                match &feature.encoding {
-                    Encoding::Number(scale) => {
-                        let number = number(cell).with_context(|| {
-                            format!("row {}, column `{}`: expected a number, but got `{cell}`", row + 1, feature.name)
-                        })?;
-                        features[first] = scale.standardise(number);
+                if place.is_none() || place == self.known.others {
+                    if self.unknown.count == 0 {
+                        self.unknown.example = name.into_owned();
                     }
-                    Encoding::Categories { categories } => match categories.iter().position(|known| known == cell) {
-                        Some(place) => features[first + place] = 1.0,
-                        None => unknown.entry(feature.name.clone()).or_insert((0, cell.to_owned())).0 += 1,
-                    },
+                    self.unknown.count += 1;
                 }
             }
         }
-        ensure!(!features.is_empty(), "the file has no rows");
-        Ok(Inputs { features, unknown })
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_differences_of_large_numbers_and_large_numbers_are_kept() {
+        let scale = Scale::of([1e9, 1e9 + 1.0, f64::NAN, 1e9, 1e9 + 1.0].into_iter());
+        assert_eq!((scale.mean, scale.deviation), (1e9 + 0.5, 0.5));
+        assert_eq!([1e9, 1e9 + 1.0].map(|number| scale.standardise(number)), [-1.0, 1.0]);
+        let scale = Scale::of([-1e307, 1e307].into_iter());
+        assert_eq!([-1e307, 1e307].map(|number| scale.standardise(number)), [-1.0, 1.0]);
+        let scale = Scale::of([3e-320, 1e-320].into_iter());
+        assert!(scale.standardise(3e-320).is_finite());
+        // The mean of equal numbers is that number, although their sum is rounded.
+        let scale = Scale::of(vec![0.1; 1_000_003].into_iter());
+        assert_eq!((scale.mean, scale.deviation, scale.standardise(0.1)), (0.1, 0.0, 0.0));
     }
 }

@@ -5,7 +5,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::data::{Table, Targets};
-use super::schema::{Schema, Target};
+use super::schema::Schema;
 use crate::settings::numbers::TrainFraction;
 
 /// Both parts, and the encoding that they share.
@@ -20,7 +20,6 @@ pub struct Part {
     /// Row by row.
     features: Vec<f32>,
     inputs: usize,
-    /// Standardised if they are numbers.
     pub targets: Targets,
 }
 
@@ -37,18 +36,11 @@ impl Split {
         );
         let (train, validation) = rows.split_at(count);
         let schema = Schema::of(table, train);
+        ensure!(schema.inputs() > 0, "all cells of the training rows are missing");
         let part = |rows: &[usize]| Part {
             features: schema.encode(table, rows),
             inputs: schema.inputs(),
-            targets: match (&table.targets, &schema.target) {
-                (Targets::Numbers(numbers), Target::Numbers(scale)) => {
-                    Targets::Numbers(rows.iter().map(|&row| scale.standardise(numbers[row])).collect())
-                }
-                (Targets::Classes { numbers, names }, _) => {
-                    Targets::Classes { numbers: rows.iter().map(|&row| numbers[row]).collect(), names: names.clone() }
-                }
-                (Targets::Numbers(_), Target::Classes(_)) => unreachable!("the schema is this table's"),
-            },
+            targets: schema.encode_targets(table, rows),
         };
         Ok(Self { train: part(train), validation: part(validation), schema })
     }

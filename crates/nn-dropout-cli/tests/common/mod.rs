@@ -32,6 +32,14 @@ pub fn succeed(folder: &TempDir, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Runs, expects success, and gives what was printed on stdout and on stderr.
+pub fn said(folder: &TempDir, args: &[&str]) -> [String; 2] {
+    let Output { status, stdout, stderr } = run(folder, args);
+    let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(status.success(), "{args:?}: {stderr}");
+    [stdout, stderr]
+}
+
 /// Runs, expects a refusal in one line that leaves nothing behind, and gives that line.
 pub fn refuse(folder: &TempDir, args: &[&str]) -> String {
     let before = entries(folder.path());
@@ -42,6 +50,23 @@ pub fn refuse(folder: &TempDir, args: &[&str]) -> String {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{args:?}");
     assert_eq!(entries(folder.path()), before, "{args:?} left something behind");
     stderr.trim_end().to_owned()
+}
+
+/// Runs, expects success, and gives the most memory that it had at a time, in kB.
+#[cfg(target_os = "linux")]
+pub fn peak(folder: &TempDir, args: &[&str]) -> u64 {
+    let mut child = program(folder, args).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let now = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
+        peak = peak.max(now.unwrap_or(0));
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert!(child.wait().unwrap().success(), "{args:?}");
+    peak
 }
 
 pub fn entries(folder: &Path) -> Vec<String> {

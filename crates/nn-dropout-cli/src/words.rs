@@ -1,0 +1,68 @@
+//! Texts of the user in messages: on one line, and not too long.
+
+/// The most characters of a text that are shown.
+const LONGEST: usize = 40;
+
+/// The most names that are shown of a list.
+const MOST: usize = 10;
+
+/// A cell or a name between backticks, cut if it is long.
+pub fn quoted(text: &str) -> String {
+    let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    // These need no escape between backticks.
+    shown = shown.replace("\\'", "'").replace("\\\"", "\"");
+    if text.chars().nth(LONGEST).is_some() { format!("`{shown}…`") } else { format!("`{shown}`") }
+}
+
+/// The first names of a list, and how many more there are.
+pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| quoted(name)).collect();
+    match names.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// The name that another may mean.
+pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
+    let nearest = names.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    nearest.filter(|nearest| likeness(nearest) > 0.8)
+}
+
+/// What to say of a name that is not there: the nearest of those that are, or all.
+pub fn instead<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    match nearest(name, names.iter().copied()) {
+        Some(nearest) => format!("did you mean {}?", quoted(nearest)),
+        None => format!("only {}", list(names)),
+    }
+}
+
+/// A count with its noun: `1 row`, `2 rows`.
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_stay_on_one_line_and_short() {
+        assert_eq!(quoted("it's \"a\""), "`it's \"a\"`");
+        assert_eq!(quoted("a\nb\u{1b}[0m"), "`a\\nb\\u{1b}[0m`");
+        assert_eq!(quoted(&"é".repeat(41)), format!("`{}…`", "é".repeat(40)));
+        let names: Vec<String> = (0..5000).map(|n| n.to_string()).collect();
+        let list = list(names.iter().map(String::as_str));
+        assert!(list.starts_with("`0`, `1`") && list.ends_with("`9` and 4990 more"), "{list}");
+    }
+
+    #[test]
+    fn the_nearest_name_is_offered() {
+        assert_eq!(instead("Lags", ["colour", "legs"]), "did you mean `legs`?");
+        assert_eq!(instead("target", ["a", "b"]), "only `a`, `b`");
+        assert_eq!([counted(1, "row"), counted(2, "row")], ["1 row", "2 rows"]);
+    }
+}
