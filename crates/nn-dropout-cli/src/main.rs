@@ -15,10 +15,12 @@ mod table;
 mod trainer;
 mod words;
 
+use std::any::TypeId;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, CommandFactory, FromArgMatches, Parser};
 
 use commands::Ended;
 use commands::apply::ApplyArgs;
@@ -50,7 +52,8 @@ const REFUSED: u8 = 2;
 
 fn main() -> ExitCode {
     io::guard::silence();
-    let command = match Command::try_parse() {
+    let parsed = command_line().try_get_matches().and_then(|matches| Command::from_arg_matches(&matches));
+    let command = match parsed {
         Ok(command) => command,
         Err(error) if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             eprintln!("{}", one_line(&error));
@@ -76,6 +79,16 @@ fn main() -> ExitCode {
     }
 }
 
+/// The command line. A value that is not just any text can begin with a dash, so that an error says what is accepted.
+fn command_line() -> clap::Command {
+    let with_dashes = |option: Arg| {
+        let texts = [TypeId::of::<PathBuf>(), TypeId::of::<String>(), TypeId::of::<bool>()];
+        let is_text = texts.iter().any(|text| option.get_value_parser().type_id() == *text);
+        option.allow_hyphen_values(!is_text)
+    };
+    Command::command().mut_subcommands(|command| command.mut_args(with_dashes))
+}
+
 /// A message in one line, without the control characters that a damaged file can bring into it.
 fn plain(message: &str) -> String {
     let char = |char: char| if char.is_control() { char.escape_default().collect() } else { char.to_string() };
@@ -87,13 +100,14 @@ fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
     let said: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information")).collect();
-    said.join("; ").replace(":; ", ": ")
+    let said = said.join("; ").replace(":; ", ": ");
+    let unknown = error.get(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument);
+    let is_value = matches!(unknown, Some(ContextValue::String(arg)) if arg.starts_with('-') && !arg.starts_with("--"));
+    if is_value { said + "; tip: a value that begins with a dash follows a `=`, as in --OPTION=-x" } else { said }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
     use crate::settings::{NO_KEYS, Options};
 

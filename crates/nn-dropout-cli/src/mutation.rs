@@ -26,7 +26,7 @@ use crate::report::sweep::Sweep;
 use crate::settings::{GptSettings, MlpSettings, Settings, file};
 use crate::sweep::storage::{Claim, Storage};
 use crate::sweep::{Answer, Objective, Sampler, State, Study, TrialResult, summary};
-use crate::table::{Cells, Contents, Description};
+use crate::table::{Cells, Contents, Description, Reading};
 use crate::trainer::Trainer;
 
 /// Gives damaged copies of intact files to a reader. By default there are `count` of them.
@@ -116,11 +116,11 @@ fn tables(ends: &[&str]) -> Vec<Vec<u8>> {
 fn read_table(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes)?;
     let toml = format!("data = '{}'\ntarget = 'kind'", path.display());
-    let settings: MlpSettings = MlpSettings::of(file::parse(&toml)?);
+    let settings = MlpSettings::of(file::parse(&toml)?);
     let source = crate::io::source::Source::open(path)?;
     let whole = Contents::read(&source, &settings).map(|contents| Description::of(&contents).to_string());
     // A damaged row may make the table useless for training, but the rows before it can be predicted.
-    let mut cells = Cells::open(&source, &settings.csv(), |_| Default::default())?;
+    let mut cells = Cells::open(&source, &settings.csv(), |_| Reading::default())?;
     let columns = cells.header.len();
     while let Some(row) = cells.next()? {
         for column in 0..columns {
@@ -133,7 +133,16 @@ fn read_table(path: &Path, bytes: &[u8]) -> Result<()> {
 #[test]
 fn csv_tables_are_read_or_refused() {
     let folder = TempDir::new().unwrap();
-    let intact = tables(&["plain.csv", "semicolon.csv", ".tsv", "thousands.csv", "utf16.csv", "sep-line.csv", ".csv.gz", ".csv.zst"]);
+    let intact = tables(&[
+        "plain.csv",
+        "semicolon.csv",
+        ".tsv",
+        "thousands.csv",
+        "utf16.csv",
+        "sep-line.csv",
+        ".csv.gz",
+        ".csv.zst",
+    ]);
     check("csv", &intact, 600, |bytes| read_table(&folder.path().join("table"), bytes));
 }
 
@@ -143,7 +152,6 @@ fn parquet_tables_are_read_or_refused() {
     check("parquet", &tables(&[".parquet"]), 600, |bytes| read_table(&folder.path().join("table"), bytes));
 }
 
-/// Settings as a user writes them.
 fn settings(toml: &str) -> Result<Settings> {
     Settings::of(file::parse(toml)?)
 }
@@ -154,7 +162,7 @@ fn settings_are_read_or_refused() {
                hidden = [64,\n  32]\nepochs = 1_000\nlearning_rate = 3e-3\nseed = -1\nquiet = true\n";
     let gpt = "model = 'gpt'\r\ndata = \"text.txt\"\r\nbias = false\r\nbeta1 = 0.9\r\nrng = 'torch'\r\n";
     check("settings", &[mlp, gpt].map(|text| text.as_bytes().to_vec()), 5000, |bytes| {
-        settings(&text::decode(bytes.to_vec())?).map(drop)
+        settings(&text::decode(bytes.to_vec())?.text).map(drop)
     });
 }
 

@@ -51,6 +51,10 @@ fn results(folder: &TempDir, run: &str) -> [Vec<u8>; 2] {
     ["metrics.csv", "model.safetensors"].map(|name| fs::read(folder.path().join(run).join(name)).unwrap())
 }
 
+fn read(folder: &TempDir, name: &str) -> Vec<u8> {
+    fs::read(folder.path().join("run").join(name)).unwrap()
+}
+
 /// A column of `metrics.csv`.
 fn column(path: &Path, index: usize) -> Vec<f64> {
     let text = fs::read_to_string(path).unwrap();
@@ -187,6 +191,42 @@ fn a_finished_run_can_be_made_longer_and_a_changed_one_cannot_resume() {
 }
 
 #[test]
+fn what_only_some_editors_write_is_left_out_of_a_text_with_a_note() {
+    let folder = with_text();
+    let train = [TINY, &["--max-iters", "20"]].concat();
+    succeed(&folder, &train);
+    let text = fs::read_to_string(folder.path().join("text.txt")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let results = || ["metrics.csv", "model.safetensors", "vocabulary.txt"].map(|name| read(&folder, name));
+    let plain = results();
+    for (odd, note) in [
+        ("\u{feff}".to_owned() + &text, "the byte order mark at the start is left out"),
+        (lines.join("\r\n") + "\r\n", "carriage returns are read as line breaks"),
+        (
+            "\u{feff}".to_owned() + &lines.join("\r") + "\r",
+            "the byte order mark at the start is left out, and carriage returns are read as line breaks",
+        ),
+    ] {
+        fs::write(folder.path().join("text.txt"), odd).unwrap();
+        let output = common::run(&folder, &[&train[..], &["--force"]].concat());
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("note: text.txt: {note}\n"));
+        assert!(results() == plain, "{note}");
+    }
+    // A refusal is one line, without the note.
+    refuse(
+        &folder,
+        &[&train[..], &["--vocab-size", "3", "--force"]].concat(),
+        "the text has 23 different characters, and the model 3 tokens",
+    );
+
+    let say = |prompt: &str| common::run(&folder, &["generate", "--run", "run", "--prompt", prompt, "--tokens", "5"]);
+    let (plain, odd) = (say("1: the\n2"), say("1: the\r\n2"));
+    assert_eq!(odd.stdout, plain.stdout);
+    let note = String::from_utf8(odd.stderr).unwrap();
+    assert_eq!(note, "note: --prompt: carriage returns are read as line breaks\n");
+}
+
+#[test]
 fn damaged_files_of_a_run_are_refused_in_one_line() {
     let folder = with_text();
     succeed(&folder, &[TINY, &["--max-iters", "20"]].concat());
@@ -213,6 +253,8 @@ fn damaged_files_of_a_run_are_refused_in_one_line() {
     let vocabulary = fs::read_to_string(path("vocabulary.txt")).unwrap();
     fs::write(path("vocabulary.txt"), vocabulary.clone() + "é").unwrap();
     refuse(&folder, &generate, "run/vocabulary.txt has 24 characters, and the model 23 tokens");
+    fs::write(path("vocabulary.txt"), [0xFF]).unwrap();
+    refuse(&folder, &generate, "run/vocabulary.txt: expected the characters of a text in UTF-8");
     fs::write(path("vocabulary.txt"), vocabulary).unwrap();
 
     // What is in a file cannot break the line.
@@ -240,11 +282,20 @@ fn a_trained_model_continues_a_text() {
     assert_eq!(say(&["--seed", "-1"]), say(&["--seed", "18446744073709551615"]));
 
     let refuse = |args: &[&str], message: &str| refuse(&folder, &[&["generate"], args].concat(), message);
-    refuse(&["--run", "run", "--prompt", "Ätna"], "the model does not know the character 'Ä'");
+    refuse(
+        &["--run", "run", "--prompt", "Ätna"],
+        "--prompt: the model does not know the character 'Ä', only those in run/vocabulary.txt",
+    );
+    let tab = "--prompt: the model does not know the character '\\u{200b}', only those in run/vocabulary.txt";
+    refuse(&["--run", "run", "--prompt", "the\u{200b}cat"], tab);
     refuse(&["--run", "run", "--prompt", ""], "--prompt has to be at least one character long");
     refuse(&["--run", "no"], "there is no run in no");
     let negative = "invalid value '-1' for '--temperature <T>': expected a number of at least 0, but got -1";
     refuse(&["--run", "run", "--temperature", "-1"], negative);
+    let count = "invalid value '-3' for '--top-k <K>': expected a whole number of at least 1, but got -3";
+    refuse(&["--run", "run", "--top-k", "-3"], count);
+    let range = "invalid value '-1e3' for '--tokens <N>': expected a whole number from 0 to 2^32 - 1, but got -1e3";
+    refuse(&["--run", "run", "--tokens", "-1e3"], range);
 }
 
 #[test]

@@ -447,12 +447,18 @@ fn places_that_cannot_be_written_to_are_refused() {
         ("--out file", "cannot use file for the results: Not a directory (os error 20)"),
         ("--out photos", "photos is not a sweep: it holds `cat.png`; name another folder with --out"),
         ("--study good.db --out photos", "photos is not a sweep: it holds `cat.png`; name another folder with --out"),
-        ("--study file/a.db --out new", "cannot make the folder file: File exists (os error 17)"),
+        ("--study file/a.db --out new", "there is no folder file for the study"),
+        ("--study nonexist/s.db", "there is no folder nonexist for the study"),
+        ("--study /nonexist/s.db --out new", "there is no folder /nonexist for the study"),
+        ("--study new/deep/s.db --out new", "there is no folder new/deep for the study"),
         ("--study photos --out new", "cannot write photos: "),
     ] {
         let said = refuse(&folder, &words(&format!("{QUICK} {place}")));
         assert!(said.starts_with(&format!("error: {expected}")), "{place}: {said}");
     }
+    // The folder for the results is made, with the study in it.
+    succeed(&folder, &words(&format!("{QUICK} --study new/out/s.db --out new/out")));
+    assert!(folder.path().join("new/out/s.db").exists());
 }
 
 #[test]
@@ -462,6 +468,30 @@ fn bad_options_are_refused_in_one_line() {
     for (options, expected) in [
         ("--rates 0,1.5", "dropout probability has to be between 0 and 1, but got 1.5"),
         ("--rates 0,x", "expected a number between 0 and 1, but got x"),
+        (
+            "--rates -0.1,0.2",
+            "'-0.1' for '--rates <P,...>': dropout probability has to be between 0 and 1, but got -0.1",
+        ),
+        ("--rates --seeds", "'--seeds' for '--rates <P,...>': expected a number between 0 and 1, but got --seeds"),
+        ("--jobs -1", "'-1' for '--jobs <N>': expected a whole number of at least 1, but got -1"),
+        ("--hidden -5,3", "'-5' for '--hidden <SIZES>': expected a whole number of at least 1, but got -5"),
+        (
+            "--search tpe --hidden-range -1..5",
+            "'-1..5' for '--hidden-range <LOW..HIGH>': expected two positive numbers, the lower first, as in 1..10, but got -1..5",
+        ),
+        (
+            "--search tpe --learning-rate-range -0.1..1",
+            "'-0.1..1' for '--learning-rate-range <LOW..HIGH>': expected two positive numbers, the lower first, as in 1..10, but got \
+             -0.1..1",
+        ),
+        ("--search -x", "invalid value '-x' for '--search <SEARCH>'; [possible values: grid, tpe]"),
+        ("--time-budget -5s", "'-5s' for '--time-budget <TIME>': expected a time such as 90s, 10m or 2h, but got -5s"),
+        (
+            "--target -x",
+            "unexpected argument '-x' found; tip: a value that begins with a dash follows a `=`, as in --OPTION=-x",
+        ),
+        ("--seeds 18446744073709551615", "these are more than 1000000 trials, the most that a study has"),
+        ("--search tpe --trials 1000001", "these are more than 1000000 trials, the most that a study has"),
         ("--seeds 0", "expected a whole number of at least 1, but got 0"),
         ("--jobs 0", "expected a whole number of at least 1, but got 0"),
         ("--dropout 0.5", "a sweep tries several rates: name them with --rates, not --dropout"),

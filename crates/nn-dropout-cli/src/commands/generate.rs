@@ -4,7 +4,7 @@ use std::io::{Write, stdout};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use nn_dropout::Generator;
 use rand::SeedableRng;
@@ -14,9 +14,10 @@ use super::Ended;
 use crate::gpt::checkpoint;
 use crate::gpt::model::{new_model, sizes};
 use crate::gpt::sampling::{choose, next_logits};
+use crate::gpt::source::print_note;
 use crate::gpt::tokens::Vocabulary;
-use crate::io::files::read_text;
 use crate::io::run_dir::{CHECKPOINT, CONFIG, RunDir, VOCABULARY, WEIGHTS};
+use crate::io::text::{Decoded, decode};
 use crate::settings::Settings;
 use crate::settings::numbers::{NotNegative, count, seed, whole};
 
@@ -49,25 +50,25 @@ pub fn generate(args: &GenerateArgs) -> Result<Ended> {
     let Settings::Gpt(settings) = Settings::read(&run.file(CONFIG))? else {
         bail!("the run in {} is of a perceptron, which `nn-dropout predict` takes, not of a GPT", args.run.display());
     };
-    let vocabulary = run.file(VOCABULARY);
-    ensure!(vocabulary.exists(), "the run in {} was trained on batches, not on a text", args.run.display());
-    let vocabulary = Vocabulary::of(&read_text(&vocabulary)?);
-    let first = vocabulary.decode(0);
-    let prompt =
-        args.prompt.clone().unwrap_or_else(|| if vocabulary.encode("\n").is_ok() { '\n' } else { first }.to_string());
-    let mut tokens = vocabulary.encode(&prompt)?;
-    ensure!(!tokens.is_empty(), "--prompt has to be at least one character long");
-
+    ensure!(settings.data.is_some(), "the run in {} was trained on batches, not on a text", args.run.display());
     let weights = match [WEIGHTS, CHECKPOINT].map(|name| run.file(name)) {
         [weights, _] if weights.exists() => weights,
         [_, checkpoint] if checkpoint.exists() => checkpoint,
         _ => bail!("the run in {} has saved no weights yet", args.run.display()),
     };
+    let characters = run.file(VOCABULARY);
+    let vocabulary = Vocabulary::read(&characters)?;
+    let first = || if vocabulary.encode("\n").is_ok() { '\n' } else { vocabulary.decode(0) }.to_string();
+    let Decoded { text: prompt, note } = decode(args.prompt.clone().unwrap_or_else(first).into_bytes())?;
+    let tokens = vocabulary.encode(&prompt);
+    let mut tokens = tokens.map_err(|error| anyhow!("--prompt: {error}, only those in {}", characters.display()))?;
+    ensure!(!tokens.is_empty(), "--prompt has to be at least one character long");
+
     let sizes = sizes(&settings, checkpoint::vocab_size(&weights)?)?;
     ensure!(
         vocabulary.len() <= sizes.vocab_size,
         "{} has {} characters, and the model {} tokens",
-        run.file(VOCABULARY).display(),
+        characters.display(),
         vocabulary.len(),
         sizes.vocab_size
     );
@@ -76,6 +77,7 @@ pub fn generate(args: &GenerateArgs) -> Result<Ended> {
     let model = new_model(&sizes, &settings, &Generator::philox(0), &device);
     let model = checkpoint::read_weights(&weights, model)?;
 
+    print_note("--prompt", note.as_deref());
     let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
     let mut out = stdout().lock();
     write!(out, "{prompt}")?;

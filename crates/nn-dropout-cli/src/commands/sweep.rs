@@ -90,6 +90,9 @@ fn refused(why: &'static str) -> UnknownArgumentValueParser {
     UnknownArgumentValueParser::suggest(why)
 }
 
+/// The most trials of a study. All of them are listed before the first one runs.
+const MAX_TRIALS: usize = 1_000_000;
+
 const SWEEP: &str = "The sweep";
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -105,17 +108,19 @@ pub fn sweep(args: &SweepArgs) -> Result<Ended> {
     let settings = Settings::of(options)?;
     ensure!(!output.force, NO_FORCE);
     let sampler = args.sampler(&settings)?;
+    let seeds = args.seeds.get();
+    ensure!(sampler.trials(seeds) <= MAX_TRIALS, "these are more than {MAX_TRIALS} trials, the most that a study has");
     let objective = Objective::load(settings)?;
     let seed = objective.first_seed();
     for candidate in sampler.extremes()? {
         objective.start(&Trial { candidate, seed }, None, ProgressBar::hidden())?;
     }
-    let seeds = args.seeds.get();
     let experiment = objective.experiment(&sampler, seeds)?;
     let folder = Folder::find(args.study.as_deref(), output.out.as_deref(), objective.data(), &experiment)?;
     let mut storage = folder.open(&experiment)?;
-    if let Objective::Mlp(_, table) = &objective {
-        table.description.tell(output.quiet);
+    match &objective {
+        Objective::Mlp(_, table) => table.description.tell(output.quiet),
+        Objective::Gpt(settings, source, _) => source.print_note(settings),
     }
     interrupt::listen()?;
     if let Some(deadline) = args.time_budget.and_then(|budget| Instant::now().checked_add(budget)) {

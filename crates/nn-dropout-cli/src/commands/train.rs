@@ -126,6 +126,7 @@ fn train_gpt(settings: &GptSettings, output: &Output, resume: bool) -> Result<En
     } else {
         gpt::run::create(settings, output)?
     };
+    source.print_note(settings);
     interrupt::listen()?;
     gpt::run::train(&run, &source, &mut trainer)?;
     bar.finish_and_clear();

@@ -22,6 +22,13 @@ pub enum Source {
 }
 
 impl Source {
+    /// Tells the user what was changed in the text. It follows all checks, which end in one line if they fail.
+    pub fn print_note(&self, settings: &GptSettings) {
+        if let (Self::Text { text, .. }, Some(path)) = (self, &settings.data) {
+            print_note(&path.display().to_string(), text.note.as_deref());
+        }
+    }
+
     /// The number of training steps.
     pub fn steps(&self, settings: &GptSettings) -> usize {
         match self {
@@ -39,6 +46,13 @@ impl Source {
             }
             Self::Batches(batches) => batches.step(step),
         }
+    }
+}
+
+/// Tells the user what was changed in a text.
+pub fn print_note(name: &str, note: Option<&str>) {
+    if let Some(note) = note {
+        eprintln!("note: {name}: {note}");
     }
 }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::io::files;
 use crate::io::tensors::read_npy_i64;
+use crate::io::text::{Decoded, decode};
 
 /// The characters that a model knows. The number of a token is the index of its character.
 #[derive(Clone, PartialEq)]
@@ -19,6 +20,13 @@ impl Vocabulary {
     /// All characters of a text.
     pub fn of(text: &str) -> Self {
         Self(text.chars().collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    /// The characters in the file of a run.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = String::from_utf8(files::read(path)?).unwrap_or_default();
+        ensure!(!text.is_empty(), "{}: expected the characters of a text in UTF-8", path.display());
+        Ok(Self::of(&text))
     }
 
     pub fn len(&self) -> usize {
@@ -69,24 +77,30 @@ impl Batch {
 /// A text. Its last tenth is for validation.
 pub struct Text {
     pub vocabulary: Vocabulary,
+    /// What was changed in it, for the user.
+    pub note: Option<String>,
     tokens: Vec<i64>,
     validation_start: usize,
 }
 
 impl Text {
     pub fn read(path: &Path, block: usize) -> Result<Self> {
-        let shown = path.display();
-        let text = String::from_utf8(files::read(path)?).map_err(|_| anyhow!("{shown}: expected a text in UTF-8"))?;
+        Self::of(files::read(path)?, block).with_context(|| path.display().to_string())
+    }
+
+    /// The text that is these bytes.
+    fn of(bytes: Vec<u8>, block: usize) -> Result<Self> {
+        let Decoded { text, note } = decode(bytes)?;
         let vocabulary = Vocabulary::of(&text);
         let tokens = vocabulary.encode(&text)?;
         let validation_count = tokens.len() / 10;
         ensure!(
             validation_count > block,
-            "{shown}: the text has {} characters, and its last tenth has to be longer than a block of {block}",
+            "the text has {} characters, and its last tenth has to be longer than a block of {block}",
             tokens.len()
         );
         let validation_start = tokens.len() - validation_count;
-        Ok(Self { vocabulary, tokens, validation_start })
+        Ok(Self { vocabulary, note, tokens, validation_start })
     }
 
     pub fn training(&self) -> &[i64] {

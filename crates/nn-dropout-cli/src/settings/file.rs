@@ -6,15 +6,16 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
 use toml::de::{DeTable, DeValue};
 
-use super::mistakes::{nearest, syntax};
+use super::mistakes::syntax;
 use super::options::{NO_KEYS, Options};
 use super::value::Value;
 use crate::io::files;
 use crate::io::text::decode;
+use crate::words::nearest;
 
 /// The options in a file. An error says which key or line is wrong, and what is accepted, in one line.
 pub fn read(path: &Path) -> Result<Options> {
-    let options = decode(files::read(path)?).and_then(|text| parse(&text));
+    let options = decode(files::read(path)?).and_then(|file| parse(&file.text));
     options.with_context(|| path.display().to_string())
 }
 
@@ -52,7 +53,9 @@ fn only_on_command_line(key: &str) -> String {
 }
 
 fn unknown(key: &str, value: &DeValue) -> String {
-    match nearest(key) {
+    let named = key.trim_start_matches('-').replace('-', "_");
+    let names = Options::NAMES.iter().copied().filter(|name| !NO_KEYS.contains(name));
+    match nearest(&named, names) {
         _ if NO_KEYS.contains(&key) => only_on_command_line(key),
         _ if value.is_table() => format!("unknown section [{key}]: keys stand in no section"),
         Some(name) => format!("unknown key `{key}`: did you mean `{name}`?"),

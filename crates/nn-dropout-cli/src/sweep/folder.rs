@@ -42,9 +42,12 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Refuses a folder with other files.
+    /// Refuses a folder with other files, and a study whose folder is neither there nor that for the results: a typing error
+    /// would make one.
     fn check(&self) -> Result<()> {
         let Self { study, out } = self;
+        let folder = study.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        ensure!(folder == out || folder.is_dir(), "there is no folder {} for the study", folder.display());
         if [study, &out.join(TRIALS)].iter().any(|ours| ours.starts_with(out) && ours.exists()) {
             return Ok(());
         }

@@ -17,6 +17,14 @@ pub enum Sampler {
 }
 
 impl Sampler {
+    /// The number of trials with this many seeds for each candidate.
+    pub fn trials(&self, seeds: usize) -> usize {
+        match self {
+            Self::Grid(rates) => rates.len().saturating_mul(seeds),
+            Self::Tpe(_, trials) => *trials,
+        }
+    }
+
     /// Candidates to try first: if their settings are valid, so are those of all.
     pub fn extremes(&self) -> Result<Vec<Candidate>> {
         match self {

@@ -25,10 +25,7 @@ const LAG: usize = 8;
 impl Study {
     /// The number of trials that there will be.
     pub fn len(&self) -> usize {
-        match &self.sampler {
-            Sampler::Grid(rates) => rates.len() * self.seeds,
-            Sampler::Tpe(_, trials) => *trials,
-        }
+        self.sampler.trials(self.seeds)
     }
 
     /// The results of the trials that have ended, in their order.

@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
+use bytes::Bytes;
 use parquet::basic::{LogicalType, TimeUnit};
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use parquet::record::Field;
 use parquet::record::reader::RowIter;
 use parquet::schema::types::Type;
@@ -28,7 +31,8 @@ pub struct ParquetRows {
 /// The names of the columns, and the rows.
 pub fn open(file: File) -> Result<(Vec<String>, ParquetRows)> {
     guard(|| {
-        let reader = SerializedFileReader::new(file)?;
+        let length = file.metadata()?.len();
+        let reader = SerializedFileReader::new(Checked { file, length })?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let columns = schema.root_schema().get_fields();
         for column in columns {
@@ -113,5 +117,55 @@ pub fn text(field: &Field) -> Cow<'_, str> {
             _ => "".into(),
         },
         other => other.to_string().into(),
+    }
+}
+
+/// A file that does not promise more than it has.
+struct Checked {
+    file: File,
+    length: u64,
+}
+
+impl Length for Checked {
+    fn len(&self) -> u64 {
+        self.length
+    }
+}
+
+impl ChunkReader for Checked {
+    type T = BufReader<Ending>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        let mut file = self.file.try_clone()?;
+        file.seek(SeekFrom::Start(start))?;
+        Ok(BufReader::new(Ending { file, ends: 0 }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        if start.checked_add(length as u64).is_none_or(|end| end > self.length) {
+            return Err(ParquetError::EOF("a part of the file is missing".to_owned()));
+        }
+        let mut bytes = vec![0; length];
+        self.get_read(start)?.read_exact(&mut bytes)?;
+        Ok(bytes.into())
+    }
+}
+
+/// What is left of a file. The reader of Parquet's headers does not notice its end: it could go on for hours in a damaged file.
+struct Ending {
+    file: File,
+    ends: u32,
+}
+
+impl Read for Ending {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            self.ends += 1;
+            if self.ends > 16 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(count)
     }
 }
