@@ -1,10 +1,10 @@
-//! Files that are read whole and appear whole or not at all, and folders that are still free.
+//! Files, which appear whole or not at all, and folders that are still free.
 
-use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use tempfile::NamedTempFile;
 
 pub fn read(path: &Path) -> Result<Vec<u8>> {
@@ -15,42 +15,68 @@ pub fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| cannot_read(path))
 }
 
-fn cannot_read(path: &Path) -> String {
+/// A file to be read in parts, and its length.
+pub fn open(path: &Path) -> Result<(File, u64)> {
+    let file = File::open(path).with_context(|| cannot_read(path))?;
+    let metadata = file.metadata().with_context(|| cannot_read(path))?;
+    ensure!(metadata.is_file(), "{}: expected a regular file", cannot_read(path));
+    Ok((file, metadata.len()))
+}
+
+pub fn cannot_read(path: &Path) -> String {
     format!("cannot read {}", path.display())
 }
 
 /// Writes a file under another name, then renames it.
 pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
-    write_all(&[(path, contents)])
+    let mut file = Staged::new(path)?;
+    file.write(contents)?;
+    publish([file])
 }
 
-/// Writes several files under other names, then renames them all.
-pub fn write_all(files: &[(&Path, &[u8])]) -> Result<()> {
-    let mut written = Vec::new();
-    for &(path, contents) in files {
-        let staged = stage(path, contents).map_err(|error| {
+/// A file under another name, beside the one that it will replace. It is removed unless it is [published](publish).
+pub struct Staged {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Staged {
+    pub fn new(path: &Path) -> Result<Self> {
+        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        // The user's umask decides who may read it, as for any program's files.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(folder).map_err(|error| {
             // The other name would only confuse.
             let message = error.to_string();
             anyhow!("{}", message.split(" at path ").next().unwrap_or(&message))
         });
-        written.push((path, staged.with_context(|| cannot_write(path))?));
+        Ok(Self { path: path.to_owned(), file: file.with_context(|| cannot_write(path))? })
     }
-    for (path, file) in written {
-        file.persist(path).with_context(|| cannot_write(path))?;
+
+    /// Writes where the last call ended.
+    pub fn write(&mut self, contents: &[u8]) -> Result<()> {
+        self.file.as_file_mut().write_all(contents).with_context(|| cannot_write(&self.path))
     }
-    Ok(())
+
+    /// The next write begins at this byte.
+    pub fn seek(&mut self, byte: u64) -> Result<()> {
+        self.file.as_file_mut().seek(SeekFrom::Start(byte)).with_context(|| cannot_write(&self.path))?;
+        Ok(())
+    }
 }
 
-fn stage(path: &Path, contents: &[u8]) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // The user's umask decides who may read it, as for any program's files.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(contents)?;
-    file.as_file().sync_all()?;
-    Ok(file)
+/// Renames files when all of them are on the disk.
+pub fn publish(files: impl IntoIterator<Item = Staged>) -> Result<()> {
+    let files: Vec<Staged> = files.into_iter().collect();
+    for Staged { path, file } in &files {
+        file.as_file().sync_all().with_context(|| cannot_write(path))?;
+    }
+    for Staged { path, file } in files {
+        file.persist(&path).with_context(|| cannot_write(&path))?;
+    }
+    Ok(())
 }
 
 pub fn cannot_write(path: &Path) -> String {
