@@ -8,10 +8,15 @@ use nn_dropout::{Generator, Kind, Layer, default_generator};
 
 use crate::op::DropoutBackend;
 
+#[track_caller]
 fn layer(kind: Kind, prob: f64, generator: &Generator) -> Layer {
-    Layer::with_generator(kind, prob, generator).unwrap_or_else(|error| panic!("{error}"))
+    match Layer::with_generator(kind, prob, generator) {
+        Ok(layer) => layer,
+        Err(error) => panic!("{error}"),
+    }
 }
 
+#[track_caller]
 fn forward<const D: usize>(layer: &Layer, training: &Param<Flag>, input: Tensor<D>) -> Tensor<D> {
     if !training.is_enabled() || !input.device().is_autodiff() {
         return input;
@@ -39,6 +44,7 @@ macro_rules! module {
             /// # Panics
             ///
             /// If `prob` is below 0, above 1 or NaN.
+            #[track_caller]
             pub fn init(&self) -> $name {
                 self.init_with(&default_generator())
             }
@@ -48,6 +54,7 @@ macro_rules! module {
             /// # Panics
             ///
             /// If `prob` is below 0, above 1 or NaN.
+            #[track_caller]
             pub fn init_with(&self, generator: &Generator) -> $name {
                 $name { layer: layer(Kind::$name, self.prob, generator), training: Param::from_bool(true) }
             }
@@ -77,6 +84,7 @@ macro_rules! module {
             /// # Panics
             ///
             #[doc = concat!("If [`nn_dropout::", stringify!($name), "`] does not take tensors of this shape.")]
+            #[track_caller]
             pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
                 forward(&self.layer, &self.training, input)
             }

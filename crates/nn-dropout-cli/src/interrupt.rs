@@ -1,4 +1,4 @@
-//! When to stop: on Ctrl-C, a termination request or a deadline. Checked between batches.
+//! When to stop: on Ctrl-C, a termination request or a deadline. Checked between batches, and between the parts of a file.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,12 +3,18 @@
 mod common;
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::Path;
+#[cfg(unix)]
+use std::{process::Command, thread::sleep, time::Duration};
 
+use bytemuck::NoUninit;
 use ndarray::{Array, ArrayD, Dimension, IxDyn, ShapeBuilder};
-use nn_dropout::{Dropout2d, Element, Generator, GeneratorState, JaxKey, Layer, Mask, Probability, bf16, f16};
-use npyz::{AutoSerialize, Deserialize, NpyFile, Order, Serialize, WriterBuilder};
+use nn_dropout::{
+    Dropout, Dropout2d, Element, Generator, GeneratorState, Input, JaxKey, Layer, Mask, Probability, bf16, f16,
+};
+use npyz::{AutoSerialize, DType, Deserialize, NpyFile, Order, Serialize, WriterBuilder};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use tempfile::TempDir;
@@ -21,12 +27,17 @@ fn refuse(folder: &TempDir, args: &[&str], message: &str) {
     assert_eq!(common::refuse(folder, &[&["apply"], args].concat()), format!("error: {message}"));
 }
 
+/// Saves an array in its order of memory, C or Fortran.
 fn save<T: AutoSerialize + Serialize + Copy, D: Dimension>(path: &Path, array: &Array<T, D>) {
+    save_as(path, array, &T::default_dtype());
+}
+
+fn save_as<T: Serialize + Copy, D: Dimension>(path: &Path, array: &Array<T, D>, dtype: &DType) {
     let shape: Vec<u64> = array.shape().iter().map(|&n| n as u64).collect();
     let (order, memory) =
         if array.is_standard_layout() { (Order::C, array.view()) } else { (Order::Fortran, array.t()) };
     let mut bytes = Vec::new();
-    let options = npyz::WriteOptions::new().default_dtype().shape(&shape).order(order);
+    let options = npyz::WriteOptions::new().dtype(dtype.clone()).shape(&shape).order(order);
     let mut writer = options.writer(&mut bytes).begin_nd().unwrap();
     writer.extend(memory.iter().copied()).unwrap();
     writer.finish().unwrap();
@@ -34,46 +45,91 @@ fn save<T: AutoSerialize + Serialize + Copy, D: Dimension>(path: &Path, array: &
 }
 
 fn load<T: Deserialize>(path: &Path) -> ArrayD<T> {
-    let file = NpyFile::new(fs::File::open(path).unwrap()).unwrap();
+    let file = NpyFile::new(BufReader::new(File::open(path).unwrap())).unwrap();
     let shape: Vec<usize> = file.shape().iter().map(|&n| n as usize).collect();
     let fortran = file.order() == Order::Fortran;
     ArrayD::from_shape_vec(IxDyn(&shape).set_f(fortran), file.into_vec().unwrap()).unwrap()
 }
 
+/// A `.npy` file with any header.
+fn npy(header: &str, data: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+    [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
+}
+
+/// A `.safetensors` file with any header.
+fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
 /// Ordinary numbers, none of them 0, in C or Fortran order.
-fn numbers<T: From<f32>>(shape: &[usize], fortran: bool) -> ArrayD<T> {
+fn numbers(shape: &[usize], fortran: bool) -> ArrayD<f32> {
     let mut i = 0;
     ArrayD::from_shape_simple_fn(IxDyn(shape).set_f(fortran), || {
         i += 1;
-        T::from((i * 7 % 23) as f32 / 4.0 - 2.125)
+        (i * 7 % 23) as f32 / 4.0 - 2.125
     })
 }
 
 /// What the library's layer gives, called with one array.
 fn forward<T: Element>(layer: &str, generator: &Generator, x: &ArrayD<T>) -> ArrayD<T> {
-    let layer = Layer::with_generator(layer.parse().unwrap(), 0.3, generator).unwrap();
-    layer.forward(x.clone()).unwrap()
+    forward_and_kept(layer, 0.3, generator, x).0
+}
+
+/// The same, and what was kept, packed in row-major order.
+fn forward_and_kept<T: Element>(layer: &str, p: f64, generator: &Generator, x: &ArrayD<T>) -> (ArrayD<T>, Vec<u8>) {
+    let layer = Layer::with_generator(layer.parse().unwrap(), p, generator).unwrap();
+    let draw = layer.draw_for(x).unwrap();
+    let (mut y, mut scales) = (x.clone(), vec![1_f32; x.len()]);
+    if let Some(draw) = draw {
+        y = y.apply(&draw);
+        draw.backward_inplace(&mut scales).unwrap();
+    }
+    (y, packed(scales.iter().map(|&scale| scale != 0.0)))
+}
+
+/// Eight to a byte, the first in the lowest bit.
+fn packed(bits: impl Iterator<Item = bool>) -> Vec<u8> {
+    let bits: Vec<bool> = bits.collect();
+    bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit))).collect()
 }
 
 const LAYERS: [&str; 6] = ["dropout", "dropout1d", "dropout2d", "dropout3d", "alpha-dropout", "feature-alpha-dropout"];
 
-fn check_npy<T: Element + PartialEq + From<f32> + AutoSerialize + Serialize + Deserialize>() {
+const RNGS: [&str; 3] = ["philox", "torch", "jax"];
+
+fn generator(rng: &str, seed: u64) -> Generator {
+    match rng {
+        "philox" => Generator::philox(seed),
+        "torch" => Generator::torch(seed),
+        _ => Generator::jax(seed),
+    }
+}
+
+/// Compares files of a type with the library's results, in both orders of memory and of bytes.
+fn check_npy<T>(shape: &[usize], layers: &[&str], p: f64, of: fn(f32) -> T)
+where
+    T: Element + PartialEq + AutoSerialize + Serialize + Deserialize,
+{
     let folder = TempDir::new().unwrap();
-    let (input, output) = (folder.path().join("x.npy"), folder.path().join("y.npy"));
-    for layer in LAYERS {
-        for (rng, generator) in ["philox", "torch", "jax"].into_iter().zip([
-            Generator::philox as fn(u64) -> Generator,
-            Generator::torch,
-            Generator::jax,
-        ]) {
-            for fortran in [false, true] {
-                let x = numbers::<T>(&[3, 4, 5], fortran);
-                save(&input, &x);
-                let args = ["x.npy", "--output", "y.npy", "--layer", layer, "--p", "0.3", "--rng", rng, "--seed", "7"];
-                succeed(&folder, &args);
-                let y = load::<T>(&output);
-                assert_eq!(y, forward(layer, &generator(7), &x), "{args:?}");
-                assert_eq!(y.is_standard_layout(), !fortran);
+    let path = |name| folder.path().join(name);
+    let p_text = p.to_string();
+    for (fortran, is_big_endian) in [(false, false), (true, false), (true, true)] {
+        let x = numbers(shape, fortran).mapv(of);
+        let dtype = T::default_dtype().descr().replace('\'', "");
+        let dtype = if is_big_endian { dtype.replace('<', ">") } else { dtype };
+        save_as(&path("x.npy"), &x, &DType::new_scalar(dtype.parse().unwrap()));
+        for layer in layers {
+            for rng in RNGS {
+                let line = "x.npy --output y.npy --seed 7 --bits kept";
+                let args = ["--layer", layer, "--p", &p_text, "--rng", rng];
+                succeed(&folder, &[&common::words(line), &args[..]].concat());
+                let (y, kept) = forward_and_kept(layer, p, &generator(rng, 7), &x);
+                // Not the arrays themselves: where they differ they would be printed.
+                assert!(load::<T>(&path("y.npy")) == y, "{args:?}, {dtype}, Fortran order: {fortran}");
+                assert!(fs::read(path("kept")).unwrap() == kept, "{args:?}, {dtype}, Fortran order: {fortran}");
+                let header = |name| fs::read(path(name)).unwrap()[..128].to_vec();
+                assert_eq!(header("y.npy"), header("x.npy"));
             }
         }
     }
@@ -81,18 +137,37 @@ fn check_npy<T: Element + PartialEq + From<f32> + AutoSerialize + Serialize + De
 
 #[test]
 fn every_layer_gives_in_npy_files_what_the_library_gives() {
-    check_npy::<f32>();
-    check_npy::<f64>();
+    check_npy(&[3, 4, 5], &LAYERS, 0.3, f32::from);
+    check_npy(&[3, 4, 5], &LAYERS, 0.3, f64::from);
+    check_npy(&[3, 4, 5], &LAYERS, 0.3, f16::from_f32);
+    check_npy(&[3, 4, 5], &LAYERS, 1.0, f32::from);
 }
 
-/// `f16` has no `From<f32>`, so this test is not generic.
 #[test]
-fn half_precision_is_accepted() {
+fn tensors_without_axes_or_elements_are_tensors_too() {
+    for shape in [&[][..], &[0], &[3, 0, 5]] {
+        check_npy(shape, &["dropout", "alpha-dropout"], 0.3, f32::from);
+    }
+    check_npy(&[3, 0, 5], &["dropout1d", "feature-alpha-dropout"], 0.3, f64::from);
+}
+
+/// Tensors of several parts, none of which ends where an axis does.
+#[test]
+fn large_tensors_pass_through_in_parts() {
+    let shape = [3, 401, 523];
+    check_npy(&shape, &["dropout", "dropout1d"], 0.3, f32::from);
+    check_npy(&shape, &["alpha-dropout"], 0.3, f64::from);
+    check_npy(&shape, &["dropout"], 0.3, f16::from_f32);
+}
+
+#[test]
+fn the_output_may_replace_the_input() {
     let folder = TempDir::new().unwrap();
-    let x = numbers::<f32>(&[4, 6], false).mapv(f16::from_f32);
+    let x = numbers(&[701, 1001], false);
     save(&folder.path().join("x.npy"), &x);
-    succeed(&folder, &["x.npy", "--output", "x.npy", "--layer", "dropout", "--p", "0.3"]); // in place
-    assert_eq!(load::<f16>(&folder.path().join("x.npy")), forward("dropout", &Generator::philox(42), &x));
+    succeed(&folder, &["x.npy", "--output", "x.npy", "--layer", "dropout", "--p", "0.3"]);
+    assert!(load::<f32>(&folder.path().join("x.npy")) == forward("dropout", &Generator::philox(42), &x));
+    assert_eq!(common::entries(folder.path()), ["x.npy"]);
 }
 
 #[test]
@@ -111,43 +186,86 @@ fn prints_the_example_of_pytorch() {
 #[test]
 fn tensors_of_safetensors_files_take_turns_in_the_order_of_their_names() {
     let folder = TempDir::new().unwrap();
-    let (first, second) = (numbers::<f32>(&[5, 3], false), numbers::<f32>(&[2, 4, 3], false).mapv(bf16::from_f32));
+    let (first, second) = (numbers(&[5, 3], false), numbers(&[2, 4, 3], false).mapv(bf16::from_f32));
     let views = [
-        ("b.weight", Dtype::BF16, second.shape(), bytemuck::cast_slice(second.as_slice().unwrap())),
-        ("a.bias", Dtype::F32, first.shape(), bytemuck::cast_slice(first.as_slice().unwrap())),
+        ("b.weight", Dtype::BF16, second.shape(), bytes(&second)),
+        ("a.bias", Dtype::F32, first.shape(), bytes(&first)),
     ];
     let views = views.map(|(name, dtype, shape, data)| (name, TensorView::new(dtype, shape.to_vec(), data).unwrap()));
     let metadata = Some(HashMap::from([("format".to_owned(), "pt".to_owned())]));
     fs::write(folder.path().join("x.safetensors"), safetensors::serialize(views, metadata.clone()).unwrap()).unwrap();
-    for (rng, generator) in
-        [("philox", Generator::philox(42)), ("torch", Generator::torch(42)), ("jax", Generator::jax(42))]
-    {
+    for rng in RNGS {
         let args = ["x.safetensors", "--output", "y.safetensors", "--layer", "dropout2d", "--p", "0.3", "--rng", rng];
         succeed(&folder, &[&args[..], &["--bits", "kept"]].concat());
-        let bytes = fs::read(folder.path().join("y.safetensors")).unwrap();
-        let file = SafeTensors::deserialize(&bytes).unwrap();
-        let layer = Dropout2d::with_generator(0.3, &generator).unwrap();
+        let output = fs::read(folder.path().join("y.safetensors")).unwrap();
+        let file = SafeTensors::deserialize(&output).unwrap();
+        let layer = Dropout2d::with_generator(0.3, &generator(rng, 42)).unwrap();
         let expected = layer.forward(first.clone()).unwrap();
-        assert_eq!(
-            file.tensor("a.bias").unwrap().data(),
-            bytemuck::cast_slice::<f32, u8>(expected.as_slice().unwrap())
-        );
+        assert_eq!(file.tensor("a.bias").unwrap().data(), bytes(&expected));
         let bits = fs::read(folder.path().join("kept")).unwrap();
         assert_eq!(bits.len(), 2 + 3, "15 and 24 elements");
         assert!((0..15).all(|i| (bits[i / 8] >> (i % 8) & 1 == 0) == (expected.as_slice().unwrap()[i] == 0.0)));
         let expected = layer.forward(second.clone()).unwrap();
-        assert_eq!(
-            file.tensor("b.weight").unwrap().data(),
-            bytemuck::cast_slice::<bf16, u8>(expected.as_slice().unwrap())
-        );
-        assert_eq!(*SafeTensors::read_metadata(&bytes).unwrap().1.metadata(), metadata);
+        assert_eq!(file.tensor("b.weight").unwrap().data(), bytes(&expected));
+        assert_eq!(*SafeTensors::read_metadata(&output).unwrap().1.metadata(), metadata);
     }
+}
+
+/// Its header stays as it is. Tensors may lie in any order, and at any byte.
+#[test]
+fn a_safetensors_file_by_another_writer_keeps_its_form() {
+    let folder = TempDir::new().unwrap();
+    // Of three parts.
+    let large = numbers(&[701, 1001], false);
+    let (half, brain) = (numbers(&[3], false).mapv(f16::from_f32), numbers(&[2, 1, 2], false).mapv(bf16::from_f32));
+    let (double, none) = (numbers(&[], false).mapv(f64::from), numbers(&[2, 0], false));
+    let ends = [6, 4 * large.len() + 6, 4 * large.len() + 14, 4 * large.len() + 22];
+    let tensor = |name, dtype, shape: &[usize], start, end| {
+        format!(r#""{name}": {{"shape": {shape:?}, "dtype": "{dtype}", "data_offsets": [{start}, {end}]}}"#)
+    };
+    let header = [
+        tensor("large", "F32", large.shape(), ends[0], ends[1]),
+        r#""__metadata__": {"made by": "hand"}"#.to_owned(),
+        tensor("none", "F32", none.shape(), ends[1], ends[1]),
+        tensor("double", "F64", double.shape(), ends[2], ends[3]),
+        tensor("brain", "BF16", brain.shape(), ends[1], ends[2]),
+        tensor("a half", "F16", half.shape(), 0, ends[0]),
+    ];
+    let header = format!("{{ {} }} ", header.join(",\n"));
+    let file = |half: &ArrayD<f16>, large: &ArrayD<f32>, brain: &ArrayD<bf16>, double: &ArrayD<f64>| {
+        safetensors(&header, &[bytes(half), bytes(large), bytes(brain), bytes(double)].concat())
+    };
+    fs::write(folder.path().join("x.safetensors"), file(&half, &large, &brain, &double)).unwrap();
+    for rng in RNGS {
+        let line = format!("x.safetensors --output y.safetensors --layer dropout --p 0.3 --rng {rng} --bits kept");
+        succeed(&folder, &common::words(&line));
+        let layer = Dropout::with_generator(0.3, &generator(rng, 42)).unwrap();
+        // In the order of their names.
+        let (half, brain) = (layer.forward(half.clone()), layer.forward(brain.clone()));
+        let (double, large) = (layer.forward(double.clone()), layer.forward(large.clone()));
+        layer.forward(none.clone());
+        assert!(
+            fs::read(folder.path().join("y.safetensors")).unwrap() == file(&half, &large, &brain, &double),
+            "{rng}"
+        );
+        let kept = [
+            packed(half.iter().map(|&y| y != f16::ZERO)),
+            packed(brain.iter().map(|&y| y != bf16::ZERO)),
+            packed(double.iter().map(|&y| y != 0.0)),
+            packed(large.iter().map(|&y| y != 0.0)),
+        ];
+        assert!(fs::read(folder.path().join("kept")).unwrap() == kept.concat(), "{rng}");
+    }
+}
+
+fn bytes<T: NoUninit>(array: &ArrayD<T>) -> &[u8] {
+    bytemuck::cast_slice(array.as_slice().unwrap())
 }
 
 #[test]
 fn calls_are_chosen_by_layer_and_step() {
     let folder = TempDir::new().unwrap();
-    let x = numbers::<f32>(&[100], false);
+    let x = numbers(&[100], false);
     save(&folder.path().join("x.npy"), &x);
     let args = ["x.npy", "--output", "y.npy", "--layer", "dropout", "--p", "0.3", "--seed", "5", "--step", "9"];
     let y = || load::<f32>(&folder.path().join("y.npy"));
@@ -167,7 +285,7 @@ fn calls_are_chosen_by_layer_and_step() {
 #[test]
 fn the_state_of_pytorch_is_taken_over_and_handed_back() {
     let folder = TempDir::new().unwrap();
-    let x = numbers::<f32>(&[7, 9], true);
+    let x = numbers(&[7, 9], true);
     save(&folder.path().join("x.npy"), &x);
     let generator = Generator::torch(3);
     generator.next_mask(0, Probability::new(0.5).unwrap(), 1000);
@@ -182,7 +300,7 @@ fn the_state_of_pytorch_is_taken_over_and_handed_back() {
 #[test]
 fn in_eval_mode_and_at_p_zero_nothing_changes() {
     let folder = TempDir::new().unwrap();
-    save(&folder.path().join("x.npy"), &numbers::<f64>(&[3, 5], true));
+    save(&folder.path().join("x.npy"), &numbers(&[3, 5], true).mapv(f64::from));
     for args in [&["--p", "0.7", "--eval"][..], &["--p", "0"]] {
         let start = ["x.npy", "--output", "y.npy", "--layer", "dropout", "--bits", "kept"];
         succeed(&folder, &[&start[..], args].concat());
@@ -191,20 +309,93 @@ fn in_eval_mode_and_at_p_zero_nothing_changes() {
     }
 }
 
+/// A `.npy` file of so many zeros of f32, which takes no room on most disks.
+#[cfg(unix)]
+fn save_zeros(path: &Path, count: u64) {
+    let header = npy(&format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({count},)}}\n"), &[]);
+    fs::write(path, &header).unwrap();
+    File::options().append(true).open(path).unwrap().set_len(header.len() as u64 + 4 * count).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_the_file() {
+    let folder = TempDir::new().unwrap();
+    let size = 256 << 20;
+    save_zeros(&folder.path().join("x.npy"), size / 4);
+    let line = "apply x.npy --output y.npy --layer dropout --p 0.3 --bits kept";
+    let mut child = common::program(&folder, &common::words(line)).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = line.map_or(peak, |line| line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10);
+        sleep(Duration::from_millis(1));
+    }
+    assert!(child.wait().unwrap().success());
+    assert!(peak > 0 && peak < size / 4, "{peak} bytes for a file of {size}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_output_is_whole_or_not_there() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
+    let folder = TempDir::new().unwrap();
+    let path = |name| folder.path().join(name);
+    save_zeros(&path("x.npy"), 1 << 30);
+    fs::write(path("y.npy"), "before").unwrap();
+    let line = "apply x.npy --output y.npy --layer dropout --p 0.3";
+
+    let mut limited = Command::new("sh");
+    let program = common::program(&folder, &[]);
+    // Files cannot grow beyond this many blocks of 512 bytes: as on a full disk, writing fails.
+    let script = format!("trap '' XFSZ; ulimit -f 32768; exec '{}' {line}", program.get_program().display());
+    let output = limited.current_dir(&folder).args(["-c", &script]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert_eq!(said, "error: cannot write y.npy: File too large (os error 27)\n");
+    assert_eq!(common::entries(folder.path()), ["x.npy", "y.npy"]);
+
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+        let mut child = common::program(&folder, &common::words(line)).spawn().unwrap();
+        // Until it has written a part under another name.
+        let written = || {
+            let sizes =
+                fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().metadata().map_or(0, |file| file.len()));
+            sizes.filter(|&size| size < 4 << 30).max().unwrap()
+        };
+        while written() < 4 << 20 {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it was interrupted");
+            sleep(Duration::from_millis(1));
+        }
+        kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        let code = child.wait().unwrap().code();
+        assert_eq!(fs::read(path("y.npy")).unwrap(), b"before");
+        // Nobody can clean up after SIGKILL.
+        if signal != Signal::SIGKILL {
+            assert_eq!(code, Some(130));
+            assert_eq!(common::entries(folder.path()), ["x.npy", "y.npy"]);
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_done_is_refused_in_one_line() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name);
-    save(&path("x.npy"), &numbers::<f32>(&[3], false));
+    save(&path("x.npy"), &numbers(&[3], false));
     save(&path("bytes.npy"), &Array::from(vec![0_u8; 9]));
     save(&path("zeros.npy"), &Array::from(vec![0_u8; 5056]));
     let whole = fs::read(path("x.npy")).unwrap();
     fs::write(path("short.npy"), &whole[..whole.len() - 1]).unwrap();
     fs::write(path("text.npy"), "no numbers").unwrap();
     fs::write(path("broken.safetensors"), [0xFF; 20]).unwrap();
-    let numbers =
+    let integers =
         safetensors::serialize([("a", TensorView::new(Dtype::I64, vec![1], &[0; 8]).unwrap())], None).unwrap();
-    fs::write(path("int.safetensors"), numbers).unwrap();
+    fs::write(path("int.safetensors"), integers).unwrap();
 
     let refuse = |start: &[&str], more: &[&str], message: &str| {
         refuse(&folder, &[start, &["--p", "0.3"], more].concat(), message);
@@ -244,4 +435,79 @@ fn what_cannot_be_done_is_refused_in_one_line() {
     refuse(x, &[&torch[..], &["zeros.npy", "--seed", "1"]].concat(), "--seed and --rng-state exclude each other");
     let seed = "invalid value '-1' for '--seed <N>': expected a whole number from 0 to 2^64 - 1, but got -1";
     refuse(x, &["--seed", "-1"], seed);
+}
+
+#[test]
+fn damaged_files_are_refused_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    let dict = |descr: &str, shape: &str| format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}");
+    let f32s = |shape: &str| npy(&dict("'<f4'", shape), &[0; 12]);
+    let long = |version: u8, length: u32| [b"\x93NUMPY", &[version, 0][..], &length.to_le_bytes(), b"{}"].concat();
+    for (bytes, message) in [
+        (vec![], "not a .npy file: magic not found for NPY file"),
+        (b"\x93NUMPY\x01\x00".to_vec(), "not a .npy file: failed to fill whole buffer"),
+        (f32s("(3,)")[..40].to_vec(), "broken .npy file: it ends within the header"),
+        (f32s("(3,)")[..74].to_vec(), "broken .npy file: 7 bytes of numbers for the shape [3]"),
+        (f32s("(2,)"), "broken .npy file: 12 bytes of numbers for the shape [2]"),
+        (
+            f32s("(3, 9223372036854775808, 2)"),
+            "broken .npy file: 12 bytes of numbers for the shape [3, 9223372036854775808, 2]",
+        ),
+        (f32s("(4611686018427387907,)"), "broken .npy file: 12 bytes of numbers for the shape [4611686018427387907]"),
+        (f32s("(36893488147419103235,)"), "not a .npy file: dimension cannot be larger than u64"),
+        (f32s("(-3,)"), "not a .npy file: dimension cannot be negative"),
+        (f32s("(1.5, 2)"), "not a .npy file: dimension must be an integer"),
+        (f32s("3"), "not a .npy file: shape must be list or tuple"),
+        (f32s(&"(".repeat(60)), "not a .npy file of plain numbers"),
+        (npy("{'descr': '<f4', 'shape': (3,)}", &[0; 12]), "not a .npy file: dict is missing key 'fortran_order'"),
+        (npy("\u{e9}", &[]), "not a .npy file: could not parse Python expression: syntax error:  --> 1:1"),
+        (
+            npy(&dict("[('a', '<f4')]", "(3,)"), &[0; 12]),
+            "expected numbers of type float16, float32 or float64, but got a structure",
+        ),
+        (npy(&dict("'|O'", "(3,)"), &[0; 12]), "not a .npy file of plain numbers"),
+        (
+            npy(&dict("'<f16'", "(3,)"), &[0; 48]),
+            "expected numbers of type float16, float32 or float64, but got '<f16'",
+        ),
+        (long(2, u32::MAX), "not a .npy file: header too large"),
+        (long(2, 5000), "broken .npy file: it ends within the header"),
+        (long(9, 2), "not a .npy file: unsupported version: (9, 0)"),
+    ] {
+        fs::write(folder.path().join("x.npy"), bytes).unwrap();
+        let args = ["x.npy", "--output", "y.npy", "--layer", "dropout", "--p", "0.3", "--bits", "kept"];
+        refuse(&folder, &args, &format!("x.npy: {message}"));
+    }
+
+    let tensor = |name: &str, dtype: &str, shape: &str, [start, end]: [u64; 2]| {
+        let header =
+            format!(r#"{{"{name}": {{"dtype": "{dtype}", "shape": {shape}, "data_offsets": [{start}, {end}]}}}}"#);
+        safetensors(&header, &[0; 12])
+    };
+    let f32s = |shape, offsets| tensor("a", "F32", shape, offsets);
+    let no = "not a .safetensors file";
+    let overflow = format!("{no}: overflow computing buffer size from shape and/or element type");
+    let broken = "broken .safetensors file";
+    for (bytes, message) in [
+        (vec![0; 7], format!("{no}: too short")),
+        (100_000_001_u64.to_le_bytes().to_vec(), format!("{no}: header too large")),
+        (100_000_000_u64.to_le_bytes().to_vec(), format!("{broken}: it ends within the header")),
+        (f32s("[3]", [0, 12])[..60].to_vec(), format!("{broken}: it ends within the header")),
+        (f32s("[2]", [0, 8]), format!("{broken}: 12 bytes of numbers, where the header has 8")),
+        (f32s("[4]", [0, 16]), format!("{broken}: 12 bytes of numbers, where the header has 16")),
+        (f32s("[3]", [0, 16]), format!("{no}: invalid shape, data type, or offset for tensor")),
+        (f32s("[3]", [4, 16]), format!("{no}: invalid offset for tensor `a`")),
+        (f32s("[3]", [12, 0]), format!("{no}: invalid offset for tensor `a`")),
+        (f32s("[4611686018427387904, 2]", [0, 12]), overflow.clone()),
+        (f32s("[4611686018427387903]", [0, u64::MAX - 3]), overflow),
+        (safetensors("{", &[]), format!("{no}: EOF while parsing an object at line 1 column 1")),
+        (
+            tensor(r"a\nb", "I32", "[3]", [0, 12]),
+            r"tensor `a\nb`: expected numbers of type F16, BF16, F32 or F64, but got I32".to_owned(),
+        ),
+    ] {
+        fs::write(folder.path().join("x.safetensors"), bytes).unwrap();
+        let args = ["x.safetensors", "--output", "y.safetensors", "--layer", "dropout", "--p", "0.3", "--bits", "kept"];
+        refuse(&folder, &args, &format!("x.safetensors: {message}"));
+    }
 }

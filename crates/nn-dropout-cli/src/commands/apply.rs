@@ -1,19 +1,22 @@
 //! `nn-dropout apply`: a layer's noise on tensors in files, for comparison with other tools.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use nn_dropout::{Draw, Generator, GeneratorState, Input, JaxKey, Kind, Layer, Probability};
 
 use super::Ended;
-use crate::io::files::write_all;
-use crate::io::tensors::{Format, TensorFile, npy_from_bytes, read_npy_bytes, with_array};
+use crate::interrupt;
+use crate::io::files::{Staged, publish};
+use crate::io::npy::{npy_from_bytes, read_npy_bytes};
+use crate::io::tensors::{Format, TensorFile, parts};
 use crate::settings::numbers::{probability, seed, whole};
 
 /// Apply a layer to the tensors in a file
 ///
-/// A .safetensors file can hold several: the layer is called with one after another, in the order of their names.
+/// A .safetensors file can hold several: the layer is called with one after another, in the order of their names. Files may be
+/// larger than memory.
 #[derive(clap::Args)]
 #[command(allow_negative_numbers = true)]
 pub struct ApplyArgs {
@@ -71,31 +74,41 @@ pub fn apply(args: &ApplyArgs) -> Result<Ended> {
         args.output.display(),
         args.input.display()
     );
+    let outputs = [Some(&args.output), args.save_rng_state.as_ref(), args.bits.as_ref()];
+    let outputs: Vec<_> = outputs.into_iter().flatten().collect();
+    for (i, path) in outputs.iter().enumerate() {
+        ensure!(!outputs[..i].contains(path), "two outputs have the name {}", path.display());
+    }
     let generator = args.generator()?;
     let layer = args.layer(&generator)?;
-    let mut file = TensorFile::read(&args.input)?;
-    let mut bits = Vec::new();
-    for tensor in file.tensors_mut() {
-        with_array!(tensor, array => {
-            let draw = layer.draw_for(&&*array).with_context(|| args.input.display().to_string())?;
-            if args.bits.is_some() {
-                bits.extend(kept(draw.as_ref(), array.len())?);
-            }
-            if let Some(draw) = draw {
-                array.apply(&draw);
-            }
-        });
-    }
+    let file = TensorFile::open(&args.input)?;
+    interrupt::listen()?;
+    let mut output = Staged::new(&args.output)?;
+    let mut state = args.save_rng_state.as_deref().map(Staged::new).transpose()?;
+    let mut bits = args.bits.as_deref().map(Staged::new).transpose()?;
 
-    let tensors = file.to_bytes()?;
-    let state = generator.torch_rng_state().map(npy_from_bytes).transpose()?.unwrap_or_default();
-    let mut files: Vec<(&Path, &[u8])> = vec![(&args.output, &tensors)];
-    files.extend(args.save_rng_state.as_deref().map(|path| (path, state.as_slice())));
-    files.extend(args.bits.as_deref().map(|path| (path, bits.as_slice())));
-    for (i, (path, _)) in files.iter().enumerate() {
-        ensure!(files[..i].iter().all(|(other, _)| other != path), "two outputs have the name {}", path.display());
+    output.write(file.header())?;
+    for tensor in file.tensors() {
+        let passage = file.pass(tensor, &mut output);
+        let draw = layer.draw_for(&passage).with_context(|| args.input.display().to_string())?;
+        if let Some(bits) = &mut bits {
+            write_kept(bits, draw.as_ref(), tensor.count())?;
+        }
+        match draw {
+            Some(draw) => passage.apply(&draw)?,
+            None => passage.identity()?,
+        }
     }
-    write_all(&files)?;
+    if let (Some(state), Some(bytes)) = (&mut state, generator.torch_rng_state()) {
+        state.write(&npy_from_bytes(&bytes)?)?;
+    }
+    // An interrupt has cut the tensors short.
+    if interrupt::noted() {
+        return Ok(Ended::Interrupted);
+    }
+    // Not every system replaces a file that is open.
+    drop(file);
+    publish([Some(output), state, bits].into_iter().flatten())?;
     Ok(Ended::Finished)
 }
 
@@ -138,12 +151,22 @@ impl ApplyArgs {
     }
 }
 
-/// Which of `count` elements are kept, packed in row-major order.
-fn kept(draw: Option<&Draw>, count: usize) -> Result<Vec<u8>> {
-    let mut scales = vec![1f32; count];
-    if let Some(draw) = draw {
-        draw.backward_inplace(&mut scales)?;
-    }
+/// How many elements are asked about at once. It is a multiple of 8.
+const ASKED: usize = 1 << 20;
+
+/// Writes which of `count` elements are kept, packed in row-major order.
+fn write_kept(file: &mut Staged, draw: Option<&Draw>, count: u64) -> Result<()> {
+    // Without shifts, so that what is dropped is 0.
+    let scaling = draw.map(Draw::gradient);
     let byte = |scales: &[f32]| scales.iter().rev().fold(0, |byte, &scale| byte << 1 | u8::from(scale != 0.0));
-    Ok(scales.chunks(8).map(byte).collect())
+    let mut scales = Vec::new();
+    for (first, count) in parts(count, ASKED) {
+        scales.clear();
+        scales.resize(count, 1_f32);
+        if let Some(scaling) = &scaling {
+            scaling.forward_inplace_at(first, &mut scales)?;
+        }
+        file.write(&scales.chunks(8).map(byte).collect::<Vec<u8>>())?;
+    }
+    Ok(())
 }

@@ -9,7 +9,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::io::files;
-use crate::io::tensors::read_npy_i64;
+use crate::io::npy::read_npy_i64;
 use crate::io::text::{Decoded, decode};
 
 /// The characters that a model knows. The number of a token is the index of its character.

@@ -1,4 +1,4 @@
-//! Files that are read whole and appear whole or not at all, and folders that are still free.
+//! Files, which appear whole or not at all, and folders that are still free.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
@@ -77,18 +77,9 @@ impl Write for Staged {
     }
 }
 
-pub fn write_all(files: &[(&Path, &[u8])]) -> Result<()> {
-    let staged = files.iter().map(|(path, contents)| {
-        let mut file = Staged::new(path)?;
-        file.write(contents)?;
-        Ok(file)
-    });
-    publish(staged.collect::<Result<Vec<_>>>()?)
-}
-
 /// Renames files when all of them are on the disk.
 pub fn publish(files: impl IntoIterator<Item = Staged>) -> Result<()> {
-    let files = Vec::from_iter(files);
+    let files: Vec<Staged> = files.into_iter().collect();
     for Staged { path, file } in &files {
         file.as_file().sync_all().with_context(|| cannot_write(path))?;
     }

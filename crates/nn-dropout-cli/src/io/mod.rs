@@ -2,7 +2,9 @@
 
 pub mod files;
 pub mod guard;
+pub mod npy;
 pub mod run_dir;
+mod safetensors;
 pub mod source;
 pub mod tensors;
 pub mod text;

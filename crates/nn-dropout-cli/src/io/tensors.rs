@@ -1,44 +1,16 @@
-//! Files of tensors: NumPy's `.npy` and `.safetensors`.
+//! Files of tensors. Any size takes the same memory: tensors pass through it a part at a time.
 
-use std::collections::HashMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use ndarray::{ArrayD, ArrayViewD, IxDyn, ShapeBuilder};
-use nn_dropout::{bf16, f16};
-use npyz::{NpyFile, NpyHeader, Order, TypeChar, WriterBuilder};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use anyhow::{Context, Result, bail};
+use bytemuck::Pod;
+use nn_dropout::{Draw, Element, Index, Input, bf16, f16};
 
-use super::files;
-
-/// A tensor of any accepted type.
-pub enum Tensor {
-    F16(ArrayD<f16>),
-    Bf16(ArrayD<bf16>),
-    F32(ArrayD<f32>),
-    F64(ArrayD<f64>),
-}
-
-/// Does the same with the array of a [`Tensor`] of any type.
-macro_rules! with_array {
-    ($tensor:expr, $array:ident => $what:expr) => {
-        match $tensor {
-            $crate::io::tensors::Tensor::F16($array) => $what,
-            $crate::io::tensors::Tensor::Bf16($array) => $what,
-            $crate::io::tensors::Tensor::F32($array) => $what,
-            $crate::io::tensors::Tensor::F64($array) => $what,
-        }
-    };
-}
-pub(crate) use with_array;
-
-/// The contents of a file.
-pub enum TensorFile {
-    Npy(Tensor),
-    /// The tensors in the order of their names, and the metadata.
-    Safetensors(Vec<(String, Tensor)>, Option<HashMap<String, String>>),
-}
+use super::files::{self, Staged, cannot_read};
+use super::{npy, safetensors};
+use crate::interrupt;
 
 /// The format of a file, by the end of its name.
 #[derive(Clone, Copy, PartialEq)]
@@ -57,164 +29,154 @@ impl Format {
     }
 }
 
+/// The accepted types of numbers.
+#[derive(Clone, Copy)]
+pub enum Float {
+    F16,
+    Bf16,
+    F32,
+    F64,
+}
+
+/// A tensor in a file.
+pub struct Tensor {
+    pub float: Float,
+    pub is_big_endian: bool,
+    pub shape: Vec<usize>,
+    /// Whether the first axis is the fastest, not the last.
+    pub is_fortran: bool,
+    /// The number of its first byte.
+    pub start: u64,
+}
+
+/// A file of tensors that is open for reading.
+pub struct TensorFile {
+    path: PathBuf,
+    file: File,
+    /// The bytes before the first tensor.
+    header: Vec<u8>,
+    /// In the order of their names.
+    tensors: Vec<Tensor>,
+}
+
 impl TensorFile {
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path) -> Result<Self> {
         let format = Format::of(path)?;
-        let bytes = files::read(path)?;
-        match format {
-            Format::Npy => from_npy(&bytes).map(Self::Npy),
-            Format::Safetensors => from_safetensors(&bytes),
+        let (mut file, length) = files::open(path)?;
+        let (header, tensors) = match format {
+            Format::Npy => npy::read_tensor(&mut file, length).map(|(header, tensor)| (header, vec![tensor])),
+            Format::Safetensors => safetensors::read_tensors(&mut file, length),
         }
-        .with_context(|| path.display().to_string())
+        .with_context(|| path.display().to_string())?;
+        Ok(Self { path: path.to_owned(), file, header, tensors })
     }
 
-    /// The bytes of a file of the same format.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        match self {
-            Self::Npy(Tensor::F16(array)) => to_npy(array),
-            Self::Npy(Tensor::F32(array)) => to_npy(array),
-            Self::Npy(Tensor::F64(array)) => to_npy(array),
-            Self::Npy(Tensor::Bf16(_)) => bail!("NumPy has no bfloat16"),
-            Self::Safetensors(tensors, metadata) => to_safetensors(tensors, metadata.clone()),
+    pub fn header(&self) -> &[u8] {
+        &self.header
+    }
+
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// A tensor of this file on its way to the same place in another file.
+    pub fn pass<'a>(&'a self, tensor: &'a Tensor, to: &'a mut Staged) -> Passage<'a> {
+        Passage { from: self, tensor, to }
+    }
+}
+
+/// A tensor between two files, as a layer takes it: its output is in the second file.
+pub struct Passage<'a> {
+    from: &'a TensorFile,
+    tensor: &'a Tensor,
+    to: &'a mut Staged,
+}
+
+impl Input for Passage<'_> {
+    type Output = Result<()>;
+
+    fn with_shape<R>(&self, f: impl FnOnce(&[usize]) -> R) -> R {
+        f(&self.tensor.shape)
+    }
+
+    fn memory_order(&self) -> Option<Vec<usize>> {
+        self.tensor.is_fortran.then(|| (0..self.tensor.shape.len()).rev().collect())
+    }
+
+    fn identity(self) -> Result<()> {
+        self.run(None)
+    }
+
+    fn apply(self, draw: &Draw) -> Result<()> {
+        let draw = self.tensor.in_file_order(draw)?;
+        self.run(Some(&draw))
+    }
+}
+
+impl Passage<'_> {
+    fn run(self, draw: Option<&Draw>) -> Result<()> {
+        match self.tensor.float {
+            Float::F16 => self.run_as::<f16>(draw),
+            Float::Bf16 => self.run_as::<bf16>(draw),
+            Float::F32 => self.run_as::<f32>(draw),
+            Float::F64 => self.run_as::<f64>(draw),
         }
     }
 
-    pub fn tensors_mut(&mut self) -> Vec<&mut Tensor> {
-        match self {
-            Self::Npy(tensor) => vec![tensor],
-            Self::Safetensors(tensors, _) => tensors.iter_mut().map(|(_, tensor)| tensor).collect(),
+    fn run_as<T: Element + Pod>(self, draw: Option<&Draw>) -> Result<()> {
+        let Self { from: TensorFile { path, file, .. }, tensor, to } = self;
+        let is_foreign = tensor.is_big_endian != cfg!(target_endian = "big");
+        let swap: fn(&mut [T]) = if is_foreign { swap_bytes } else { |_| {} };
+        let mut file = file;
+        file.seek(SeekFrom::Start(tensor.start)).with_context(|| cannot_read(path))?;
+        to.seek(tensor.start)?;
+        let mut memory = Vec::new();
+        for (first, count) in parts(tensor.count(), PART / size_of::<T>()) {
+            memory.resize(count, T::default());
+            file.read_exact(bytemuck::cast_slice_mut(&mut memory)).with_context(|| cannot_read(path))?;
+            if let Some(draw) = draw {
+                swap(&mut memory);
+                draw.forward_inplace_at(first, &mut memory)?;
+                swap(&mut memory);
+            }
+            to.write(bytemuck::cast_slice(&memory))?;
         }
+        Ok(())
     }
 }
 
-/// Splits a `.npy` file into its header and the bytes of its numbers.
-fn npy_parts(bytes: &[u8]) -> Result<(NpyHeader, &[u8])> {
-    let file = NpyFile::new(bytes).map_err(|error| anyhow!("not a .npy file: {}", first_line(&error)))?;
-    let header = file.header().clone();
-    let data = file.into_inner();
-    let size = header.dtype().num_bytes().context("not a .npy file of numbers")?;
-    let expected = header.shape().iter().try_fold(size as u64, |bytes, &n| bytes.checked_mul(n));
-    ensure!(
-        expected == Some(data.len() as u64),
-        "broken .npy file: {} bytes of numbers for the shape {:?}",
-        data.len(),
-        header.shape()
-    );
-    Ok((header, data))
-}
+impl Tensor {
+    /// The number of elements. It is no larger than the file.
+    pub fn count(&self) -> u64 {
+        self.shape.iter().map(|&size| size as u64).product()
+    }
 
-fn from_npy(bytes: &[u8]) -> Result<Tensor> {
-    let (header, data) = npy_parts(bytes)?;
-    let dtype = header.dtype();
-    let npyz::DType::Plain(kind) = &dtype else {
-        bail!("expected numbers of type float16, float32 or float64, but got a structure");
-    };
-    Ok(match (kind.type_char(), kind.size_field()) {
-        (TypeChar::Float, 2) => Tensor::F16(array_from_npy(header, data)?),
-        (TypeChar::Float, 4) => Tensor::F32(array_from_npy(header, data)?),
-        (TypeChar::Float, 8) => Tensor::F64(array_from_npy(header, data)?),
-        _ => bail!("expected numbers of type float16, float32 or float64, but got {}", dtype.descr()),
-    })
-}
-
-fn array_from_npy<T: npyz::Deserialize>(header: NpyHeader, data: &[u8]) -> Result<ArrayD<T>> {
-    let shape: Vec<usize> = header.shape().iter().map(|&n| n as usize).collect();
-    let fortran = header.order() == Order::Fortran;
-    let numbers = NpyFile::with_header(header, data).into_vec()?;
-    Ok(ArrayD::from_shape_vec(IxDyn(&shape).set_f(fortran), numbers)?)
-}
-
-/// The file has the order of the numbers in memory, C or Fortran.
-fn to_npy<T: npyz::AutoSerialize + npyz::Serialize + Copy>(array: &ArrayD<T>) -> Result<Vec<u8>> {
-    let shape: Vec<u64> = array.shape().iter().map(|&n| n as u64).collect();
-    let (order, numbers): (_, ArrayViewD<T>) =
-        if array.is_standard_layout() { (Order::C, array.view()) } else { (Order::Fortran, array.t()) };
-    let mut bytes = Vec::new();
-    let options = npyz::WriteOptions::new().default_dtype().shape(&shape).order(order);
-    let mut writer = options.writer(&mut bytes).begin_nd()?;
-    writer.extend(numbers.iter().copied())?;
-    writer.finish()?;
-    Ok(bytes)
-}
-
-/// The bytes in a `.npy` file of one dimension.
-pub fn read_npy_bytes(path: &Path) -> Result<Vec<u8>> {
-    let file = files::read(path)?;
-    let read = || {
-        let (header, data) = npy_parts(&file)?;
-        let descr = header.dtype().descr();
-        ensure!(
-            descr == "'|u1'" && header.shape().len() == 1,
-            "expected one dimension of uint8, but got {descr} {:?}",
-            header.shape()
-        );
-        Ok(data.to_vec())
-    };
-    read().with_context(|| path.display().to_string())
-}
-
-/// The shape and the numbers of a `.npy` file of int64, in C order.
-pub fn read_npy_i64(path: &Path) -> Result<(Vec<usize>, Vec<i64>)> {
-    let file = files::read(path)?;
-    let read = || {
-        let (header, data) = npy_parts(&file)?;
-        let descr = header.dtype().descr();
-        ensure!(descr == "'<i8'" || descr == "'>i8'", "expected numbers of type int64, but got {descr}");
-        let array: ArrayD<i64> = array_from_npy(header, data)?;
-        Ok((array.shape().to_vec(), array.iter().copied().collect()))
-    };
-    read().with_context(|| path.display().to_string())
-}
-
-pub fn npy_from_bytes(bytes: Vec<u8>) -> Result<Vec<u8>> {
-    to_npy(&ArrayD::from_shape_vec(IxDyn(&[bytes.len()]), bytes)?)
-}
-
-fn from_safetensors(bytes: &[u8]) -> Result<TensorFile> {
-    let broken = |error| anyhow!("not a .safetensors file: {}", first_line(&error));
-    let file = SafeTensors::deserialize(bytes).map_err(broken)?;
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
-    let mut names = file.names();
-    names.sort_unstable();
-    let mut tensors = Vec::new();
-    for name in names {
-        let view = file.tensor(name).map_err(broken)?;
-        let shape = IxDyn(view.shape());
-        macro_rules! array {
-            () => {
-                ArrayD::from_shape_vec(shape, bytemuck::pod_collect_to_vec(view.data()))?
-            };
+    /// The draw for the elements in the order in which the file has them.
+    fn in_file_order(&self, draw: &Draw) -> Result<Draw> {
+        if !self.is_fortran {
+            return Ok(draw.clone());
         }
-        let tensor = match view.dtype() {
-            Dtype::F16 => Tensor::F16(array!()),
-            Dtype::BF16 => Tensor::Bf16(array!()),
-            Dtype::F32 => Tensor::F32(array!()),
-            Dtype::F64 => Tensor::F64(array!()),
-            other => bail!("tensor `{name}`: expected numbers of type F16, BF16, F32 or F64, but got {other:?}"),
-        };
-        tensors.push((name.to_owned(), tensor));
+        let strides = draw.index().strides(&self.shape)?;
+        let axes = self.shape.iter().map(|&size| size as u64).zip(strides);
+        Ok(draw.clone().with_index(Index::new(draw.index().start(), axes.rev())))
     }
-    Ok(TensorFile::Safetensors(tensors, header.metadata().clone()))
 }
 
-fn to_safetensors(tensors: &[(String, Tensor)], metadata: Option<HashMap<String, String>>) -> Result<Vec<u8>> {
-    let mut views = Vec::new();
-    for (name, tensor) in tensors {
-        let dtype = match tensor {
-            Tensor::F16(_) => Dtype::F16,
-            Tensor::Bf16(_) => Dtype::BF16,
-            Tensor::F32(_) => Dtype::F32,
-            Tensor::F64(_) => Dtype::F64,
-        };
-        let view = with_array!(tensor, array => {
-            let numbers = array.as_slice().context("tensors of .safetensors files are row-major")?;
-            TensorView::new(dtype, array.shape().to_vec(), bytemuck::cast_slice(numbers))?
-        });
-        views.push((name, view));
-    }
-    Ok(safetensors::serialize(views, metadata)?)
+/// How many bytes are in memory at once: enough for all threads, and so few that the caches hold them.
+const PART: usize = 1 << 20;
+
+/// Elements in parts of at most `most`: the number of the first, and how many. There are no more after an interrupt.
+pub fn parts(count: u64, most: usize) -> impl Iterator<Item = (u64, usize)> {
+    let part = move |first: u64| (first, (count - first).min(most as u64) as usize);
+    (0..count).step_by(most).map(part).take_while(|_| !interrupt::noted())
 }
 
-fn first_line(error: &impl ToString) -> String {
+fn swap_bytes<T: Pod>(numbers: &mut [T]) {
+    for number in bytemuck::cast_slice_mut::<T, u8>(numbers).chunks_exact_mut(size_of::<T>()) {
+        number.reverse();
+    }
+}
+
+pub fn first_line(error: &impl ToString) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -109,6 +109,7 @@ impl Draw {
     /// # Panics
     ///
     /// If the draw has no elements.
+    #[track_caller]
     pub fn keeps(&self, element: u64) -> bool {
         self.mask.keeps(self.index.bit(element))
     }

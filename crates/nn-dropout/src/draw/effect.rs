@@ -10,7 +10,8 @@ use crate::spec::mask::Family;
 #[non_exhaustive]
 pub enum Effect {
     /// Kept elements are multiplied by `1 / (1 - p)`, dropped ones by 0. With one of [JAX's masks](crate::Mask::jax) it is
-    /// what Equinox and Flax do: `where(kept, x / (1 - p), 0)`.
+    /// what Equinox and Flax write: `where(kept, x / (1 - p), 0)`. XLA may multiply where this divides, so JAX's values are the
+    /// same to within one unit in the last place.
     Dropout,
     /// Dropped elements become the limit of SELU's negative branch, and all are then scaled and shifted so that mean and
     /// variance stay what they were. At p = 1 all elements are zeroed, as in PyTorch.

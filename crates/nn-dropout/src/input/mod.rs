@@ -4,7 +4,9 @@
 mod ndarray;
 mod slices;
 
-use crate::draw::{Draw, LengthMismatch};
+use std::fmt::Display;
+
+use crate::draw::Draw;
 
 /// The input of a layer's `forward`, and the kind of output it becomes:
 ///
@@ -44,10 +46,15 @@ pub trait Input: Sized {
     /// # Panics
     ///
     /// If `draw` is not for an input of this shape. Those that a layer draws for it are.
+    #[track_caller]
     fn apply(self, draw: &Draw) -> Self::Output;
 }
 
 /// A layer draws for the input that it has been given, so its draws always fit.
-fn too_short<T>(error: LengthMismatch) -> T {
-    panic!("{error}")
+#[track_caller]
+fn fit<T>(result: Result<T, impl Display>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
 }

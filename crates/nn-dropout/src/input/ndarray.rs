@@ -1,18 +1,22 @@
 //! Layers applied to `ndarray` arrays and views, of any dimension and strides.
 
 use std::cmp::Reverse;
-use std::convert::identity;
 
 use ndarray::{Array, ArrayBase, ArrayView, ArrayViewMut, ArrayViewMutD, Axis, CowArray, Data, DataMut, Dimension};
 
-use super::{Input, too_short};
+use super::{Input, fit};
 use crate::draw::Draw;
 use crate::kernel::Element;
 use crate::spec::index::Index;
 
-/// What all arrays have in common, and `identity` and `apply` of one kind.
+/// What all arrays have in common, and `identity` and `apply` of one kind. These are no closures: a panic in one would name
+/// this file, not the caller's.
 macro_rules! input {
-    ([$($generics:tt)*] $array:ty => $output:ty, $identity:expr, $apply:expr) => {
+    (
+        [$($generics:tt)*] $array:ty => $output:ty,
+        identity($given:ident) $identity:expr,
+        apply($draw:ident, $input:ident) $apply:expr
+    ) => {
         impl<$($generics)*> Input for $array {
             type Output = $output;
 
@@ -25,38 +29,42 @@ macro_rules! input {
             }
 
             fn identity(self) -> Self::Output {
-                $identity(self)
+                let $given = self;
+                $identity
             }
 
-            fn apply(self, draw: &Draw) -> Self::Output {
-                $apply(draw, self)
+            fn apply(self, $draw: &Draw) -> Self::Output {
+                #[allow(unused_mut, reason = "a reference need not be mutable itself")]
+                let mut $input = self;
+                $apply
             }
         }
     };
 }
 input!(['a, T: Element, S: Data<Elem = T>, D: Dimension] &'a ArrayBase<S, D> => CowArray<'a, T, D>,
-    |array: Self| array.view().into(),
-    |draw, array: Self| noisy(draw, array).into());
+    identity(array) array.view().into(),
+    apply(draw, array) noisy(draw, array).into());
 input!(['a, T: Element, D: Dimension] ArrayView<'a, T, D> => CowArray<'a, T, D>,
-    Into::into,
-    |draw, view: Self| noisy(draw, &view).into());
+    identity(view) view.into(),
+    apply(draw, view) noisy(draw, &view).into());
 input!(['a, T: Element, S: DataMut<Elem = T>, D: Dimension] &'a mut ArrayBase<S, D> => Self,
-    identity,
-    |draw, array: Self| { overwrite(draw, array.view_mut()); array });
+    identity(array) array,
+    apply(draw, array) { overwrite(draw, array.view_mut()); array });
 input!(['a, T: Element, D: Dimension] ArrayViewMut<'a, T, D> => Self,
-    identity,
-    |draw, mut view: Self| { overwrite(draw, view.view_mut()); view });
+    identity(view) view,
+    apply(draw, view) { overwrite(draw, view.view_mut()); view });
 input!([T: Element, D: Dimension] Array<T, D> => Self,
-    identity,
-    |draw, mut array: Self| { overwrite(draw, array.view_mut()); array });
+    identity(array) array,
+    apply(draw, array) { overwrite(draw, array.view_mut()); array });
 input!(['a, T: Element, D: Dimension] CowArray<'a, T, D> => Self,
-    identity,
-    |draw, array: Self| if array.is_view() { noisy(draw, &array).into() } else { array.into_owned().apply(draw).into() });
+    identity(array) array,
+    apply(draw, array) if array.is_view() { noisy(draw, &array).into() } else { array.into_owned().apply(draw).into() });
 
 /// The noisy elements of `array`, in memory of their own.
+#[track_caller]
 fn noisy<T: Element, S: Data<Elem = T>, D: Dimension>(draw: &Draw, array: &ArrayBase<S, D>) -> Array<T, D> {
     if let Some(input) = array.as_slice() {
-        let output = draw.forward_to_vec(input).unwrap_or_else(too_short);
+        let output = fit(draw.forward_to_vec(input));
         return Array::from_shape_vec(array.raw_dim(), output).expect("as many elements");
     }
     array.to_owned().apply(draw)
@@ -70,6 +78,7 @@ fn memory_order<S: Data, D: Dimension>(array: &ArrayBase<S, D>) -> Vec<usize> {
 }
 
 /// Applies `draw`, whose elements are in row-major order, to those of `view`, however they lie in memory.
+#[track_caller]
 fn overwrite<T: Element, D: Dimension>(draw: &Draw, view: ArrayViewMut<T, D>) {
     let mut view = view.into_dyn();
     if view.is_standard_layout() {
@@ -77,7 +86,7 @@ fn overwrite<T: Element, D: Dimension>(draw: &Draw, view: ArrayViewMut<T, D>) {
     }
     let order = memory_order(&view);
     let mut start = draw.index().start();
-    let mut strides = draw.index().strides(view.shape()).unwrap_or_else(|error| panic!("{error}"));
+    let mut strides = fit(draw.index().strides(view.shape()));
     let backwards: Vec<Axis> = order.iter().map(|&axis| Axis(axis)).filter(|&axis| view.stride_of(axis) < 0).collect();
     for &Axis(axis) in &backwards {
         let last = (view.shape()[axis] as u64).saturating_sub(1);
@@ -103,18 +112,20 @@ const ROW: usize = 64;
 const BUFFER: usize = 4096;
 
 /// Applies `draw` to the elements of `view`, one row after the other.
+#[track_caller]
 fn apply_in_order<T: Element>(draw: &Draw, mut view: ArrayViewMutD<T>) {
     if let Some(elements) = view.as_slice_mut() {
-        return draw.forward_inplace(elements).unwrap_or_else(too_short);
+        return fit(draw.forward_inplace(elements));
     }
     let mut first = 0;
     let mut apply = |elements: &mut [T]| {
-        draw.forward_inplace_at(first, elements).unwrap_or_else(too_short);
+        let applied = draw.forward_inplace_at(first, elements);
         first += elements.len() as u64;
+        applied
     };
     if view.strides().last() == Some(&1) && view.shape().last() >= Some(&ROW) {
         for mut row in view.rows_mut() {
-            apply(row.as_slice_mut().expect("neighbours"));
+            fit(apply(row.as_slice_mut().expect("neighbours")));
         }
         return;
     }
@@ -128,7 +139,7 @@ fn apply_in_order<T: Element>(draw: &Draw, mut view: ArrayViewMutD<T>) {
             break;
         }
         buffer.extend(places.iter().map(|place: &&mut T| **place));
-        apply(&mut buffer);
+        fit(apply(&mut buffer));
         for (place, value) in places.drain(..).zip(buffer.drain(..)) {
             *place = value;
         }

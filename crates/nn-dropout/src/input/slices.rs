@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Input, too_short};
+use super::{Input, fit};
 use crate::draw::Draw;
 use crate::kernel::Element;
 
@@ -21,7 +21,7 @@ macro_rules! borrowed {
             }
 
             fn apply(self, draw: &Draw) -> Self::Output {
-                Cow::Owned(draw.forward_to_vec(self).unwrap_or_else(too_short))
+                Cow::Owned(fit(draw.forward_to_vec(self)))
             }
         }
     };
@@ -65,7 +65,7 @@ macro_rules! overwritten {
 
             #[allow(unused_mut, reason = "a reference need not be mutable itself")]
             fn apply(mut self, draw: &Draw) -> Self {
-                draw.forward_inplace(&mut self[..]).unwrap_or_else(too_short);
+                fit(draw.forward_inplace(&mut self[..]));
                 self
             }
         }

@@ -10,7 +10,7 @@ pub enum Affine<T> {
     Scale(T),
     /// `x * (k ? scale : 0) + (k ? shifts[0] : shifts[1])`
     ScaleAndShift(T, [T; 2]),
-    /// `k ? x / divisor : 0`, which is JAX's way
+    /// `k ? x / divisor : 0`, as Equinox and Flax write it
     Divide(T),
 }
 

@@ -153,11 +153,15 @@ impl Index {
     /// # Panics
     ///
     /// If there are no elements.
+    #[track_caller]
     pub fn bit(&self, element: u64) -> u64 {
-        let add = |(bit, rest): (u64, u64), Axis { size, stride }: &Axis| {
-            (bit.wrapping_add((rest % size).wrapping_mul(*stride)), rest / size)
-        };
-        self.axes.iter().rev().fold((self.start, element), add).0
+        let (mut bit, mut rest) = (self.start, element);
+        for &Axis { size, stride } in self.axes.iter().rev() {
+            assert!(size > 0, "there is no bit without elements");
+            bit = bit.wrapping_add((rest % size).wrapping_mul(stride));
+            rest /= size;
+        }
+        bit
     }
 
     /// The lowest and the highest bit of all elements, with strides from 2^63 on taken for negative ones. `None` if they do
