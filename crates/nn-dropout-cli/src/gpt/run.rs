@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 
-use super::source::Source;
+use super::source::{Data, Source};
 use super::trainer::{GptTrainer, Pause};
 use crate::io::files::{read, read_text};
 use crate::io::run_dir::{CHECKPOINT, CONFIG, METRICS, RunDir, VOCABULARY, WEIGHTS};
@@ -22,9 +22,9 @@ pub fn reopen(settings: &GptSettings, output: &Output) -> Result<RunDir> {
     let run = RunDir::open(output.out.as_deref().context("the settings came from a folder")?)?;
     let path = run.file(CONFIG);
     let differences = differences(&read_text(&path)?, &to_toml(settings)?);
-    let mut differences = differences.with_context(|| path.display().to_string())?;
-    if let Some((key, before, now)) = differences.find(|(key, ..)| key != "max_iters") {
-        bail!("the run in {} has {key} = {before}, not {now}: only max_iters may change", run.path().display());
+    let differences = differences.with_context(|| path.display().to_string())?;
+    if let Some(difference) = differences.iter().find(|difference| difference.key != "max_iters") {
+        bail!("the run in {} has {difference}: only max_iters may change", run.path().display());
     }
     Ok(run)
 }
@@ -43,7 +43,7 @@ pub fn resume<'a>(run: &RunDir, settings: &GptSettings, trainer: GptTrainer<'a>)
 
 /// Trains to the end or to an interrupt, and writes everything but the report.
 pub fn train(run: &RunDir, source: &Source, trainer: &mut GptTrainer) -> Result<()> {
-    if let Source::Text { text, .. } = source {
+    if let Data::Text { text, .. } = &source.data {
         run.write(VOCABULARY, text.vocabulary.characters().as_bytes())?;
     }
     loop {

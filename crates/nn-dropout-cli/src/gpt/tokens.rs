@@ -79,6 +79,8 @@ pub struct Text {
     pub vocabulary: Vocabulary,
     /// What was changed in it, for the user.
     pub note: Option<String>,
+    /// Its hash, after the changes.
+    pub blake3: String,
     tokens: Vec<i64>,
     validation_start: usize,
 }
@@ -100,7 +102,8 @@ impl Text {
             tokens.len()
         );
         let validation_start = tokens.len() - validation_count;
-        Ok(Self { vocabulary, note, tokens, validation_start })
+        let blake3 = blake3::hash(text.as_bytes()).to_string();
+        Ok(Self { vocabulary, note, blake3, tokens, validation_start })
     }
 
     pub fn training(&self) -> &[i64] {

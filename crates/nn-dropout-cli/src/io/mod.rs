@@ -2,6 +2,7 @@
 
 pub mod files;
 pub mod guard;
+pub mod input;
 pub mod run_dir;
 pub mod source;
 pub mod tensors;
