@@ -122,23 +122,23 @@ fn a_seed_is_any_64_bits_and_a_negative_one_their_two_s_complement() {
     let table = ["--data", "table.csv", "--target", "kind", "--force", "--out", "run"];
     let runs =
         ["--seed -1", "--seed 18446744073709551615", "--config signed.toml", "--config unsigned.toml"].map(|seed| {
-            succeed(&folder, &[QUICK, &table, &words(seed)].concat());
+            said(&folder, &[QUICK, &table, &words(seed)].concat());
             assert!(read(&folder, "run/config.toml").ends_with("\nseed = -1\n"));
             read(&folder, "run/metrics.csv")
         });
     assert!(runs.iter().all(|metrics| *metrics == runs[0]));
-    succeed(&folder, &["train", "--config", "run/config.toml", "--out", "again"]);
+    said(&folder, &["train", "--config", "run/config.toml", "--out", "again"]);
     assert_eq!(read(&folder, "again/metrics.csv"), runs[0]);
-    succeed(&folder, &[QUICK, &table, &["--seed", "-9223372036854775808"]].concat());
+    said(&folder, &[QUICK, &table, &["--seed", "-9223372036854775808"]].concat());
     assert!(read(&folder, "run/config.toml").ends_with("\nseed = -9223372036854775808\n"));
 
     let predict =
-        |seed| succeed(&folder, &words(&format!("predict --run run --data table.csv --samples 2 --seed {seed}")));
+        |seed| said(&folder, &words(&format!("predict --run run --data table.csv --samples 2 --seed {seed}")));
     assert_eq!(predict("-1"), predict("18446744073709551615"));
     let applied = ["-1", "18446744073709551615"].map(|seed| {
         let line =
             format!("apply run/model.safetensors --output noisy.safetensors --layer dropout --p 0.5 --seed {seed}");
-        succeed(&folder, &words(&line));
+        said(&folder, &words(&line));
         fs::read(folder.path().join("noisy.safetensors")).unwrap()
     });
     assert!(applied[0] == applied[1]);

@@ -50,12 +50,6 @@ impl FromStr for Separator {
     }
 }
 
-impl Value for Separator {
-    fn of(value: &DeValue) -> Result<Self, String> {
-        String::of(value)?.parse()
-    }
-}
-
 impl TryFrom<String> for Separator {
     type Error = String;
 
@@ -111,12 +105,6 @@ impl FromStr for Encoding {
     }
 }
 
-impl Value for Encoding {
-    fn of(value: &DeValue) -> Result<Self, String> {
-        String::of(value)?.parse()
-    }
-}
-
 impl TryFrom<String> for Encoding {
     type Error = String;
 
@@ -128,5 +116,17 @@ impl TryFrom<String> for Encoding {
 impl From<Encoding> for String {
     fn from(encoding: Encoding) -> Self {
         encoding.0.name().to_lowercase()
+    }
+}
+
+impl Value for Separator {
+    fn of(value: &DeValue) -> Result<Self, String> {
+        String::of(value)?.parse()
+    }
+}
+
+impl Value for Encoding {
+    fn of(value: &DeValue) -> Result<Self, String> {
+        String::of(value)?.parse()
     }
 }

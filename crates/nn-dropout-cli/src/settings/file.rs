@@ -7,12 +7,11 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
 use toml::de::{DeTable, DeValue};
 
-use super::mistakes::syntax;
+use super::mistakes::{nearest, syntax};
 use super::options::{NO_KEYS, Options};
 use super::value::Value;
 use crate::io::files;
 use crate::io::text::decode;
-use crate::words::nearest;
 
 /// The options in a file. An error says which key or line is wrong, and what is accepted, in one line.
 pub fn read(path: &Path) -> Result<Options> {
@@ -54,9 +53,7 @@ fn only_on_command_line(key: &str) -> String {
 }
 
 fn unknown(key: &str, value: &DeValue) -> String {
-    let meant = key.trim_start_matches('-').replace('-', "_");
-    let names = Options::NAMES.iter().copied().filter(|name| !NO_KEYS.contains(name));
-    match nearest(&meant, names) {
+    match nearest(key) {
         _ if NO_KEYS.contains(&key) => only_on_command_line(key),
         _ if value.is_table() => format!("unknown section [{key}]: keys stand in no section"),
         Some(name) => format!("unknown key `{key}`: did you mean `{name}`?"),

@@ -12,7 +12,7 @@ mod parquet_file;
 mod schema;
 mod split;
 
-pub use cells::{Cells, Reading};
+pub use cells::Cells;
 pub use data::{Contents, Table, Targets};
 pub use date::shown as shown_date;
 pub use description::Description;
