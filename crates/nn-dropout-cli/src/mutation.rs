@@ -175,7 +175,7 @@ fn gpt(rng: &str) -> (GptSettings, Source, GptConfig) {
     let sizes = "n_layer = 1\nn_head = 1\nn_embd = 4\nblock_size = 4\nmax_iters = 1\nbatch_size = 1";
     let toml = format!("model = 'gpt'\ndata = '{}'\nrng = '{rng}'\n{sizes}", text.display());
     let Settings::Gpt(settings) = settings(&toml).unwrap() else { panic!("it is a GPT") };
-    let (source, config) = source::load(&settings).unwrap();
+    let (source, config) = source::load(&settings, |_| Ok(())).unwrap();
     (settings, source, config)
 }
 

@@ -292,6 +292,21 @@ fn what_was_killed_resumes_and_ends_as_if_undisturbed() {
     }
 }
 
+#[test]
+fn a_trial_whose_checkpoint_is_damaged_starts_again() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "story.txt", &story());
+    let line = "sweep --model gpt --data story.txt --rates 0 --seeds 1 --n-layer 1 --n-head 1 --n-embd 8 --block-size 8 --max-iters 4 --quiet";
+    succeed(&folder, &words(&format!("{line} --out undisturbed")));
+    succeed(&folder, &words(&format!("{line} --out damaged --time-budget 0s")));
+    let database = Connection::open(folder.path().join("damaged/study.db")).unwrap();
+    let sql = "INSERT INTO trial (settings, state, seconds, checkpoint) VALUES ('{\"dropout\":0.0,\"seed\":42}', 'running', 1, x'00')";
+    database.execute_batch(sql).unwrap();
+    drop(database);
+    succeed(&folder, &words(&format!("{line} --out damaged")));
+    assert_eq!(results(&folder, "damaged"), results(&folder, "undisturbed"));
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_sweep_keeps_what_it_has() {

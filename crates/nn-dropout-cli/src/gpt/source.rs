@@ -65,15 +65,26 @@ pub fn print_note(name: &str, note: Option<&str>) {
     }
 }
 
-/// Loads the source that the settings name, and works out the sizes of the model.
-pub fn load(settings: &GptSettings) -> Result<(Source, GptConfig)> {
+/// Loads the source that the settings name, and works out the sizes of the model. `check` sees the files first: if one has changed,
+/// all other errors would only follow from that.
+pub fn load(settings: &GptSettings, check: impl FnOnce(&[Input]) -> Result<()>) -> Result<(Source, GptConfig)> {
     ensure!(
         settings.data.is_some() || settings.batches.is_some(),
         "--model gpt learns from --data FILE.txt or from --batches FILE.npy: name one"
     );
     ensure!(settings.data.is_none() || settings.batches.is_none(), "--data and --batches exclude each other");
     let block_size = settings.block_size.get();
-    let text = settings.data.as_ref().map(|path| Text::read(path, block_size)).transpose()?;
+    let text = settings.data.as_ref().map(|path| Text::read(path)).transpose()?;
+    let inputs = inputs(settings, text.as_ref())?;
+    check(&inputs)?;
+    if let (Some(text), Some(path)) = (&text, &settings.data) {
+        ensure!(
+            text.validation().len() > block_size,
+            "{}: the text has {} characters, and its last tenth has to be longer than a block of {block_size}",
+            path.display(),
+            text.len()
+        );
+    }
     let vocab_size = match (settings.vocab_size, &settings.init, &text) {
         (Some(given), _, _) => given.get(),
         (None, Some(weights), _) => checkpoint::vocab_size(weights)?,
@@ -81,7 +92,6 @@ pub fn load(settings: &GptSettings) -> Result<(Source, GptConfig)> {
         (None, None, None) => bail!("without a text or weights, vocab_size has to be given"),
     };
     let config = sizes(settings, vocab_size)?;
-    let inputs = inputs(settings, text.as_ref())?;
     let data = match (text, &settings.batches) {
         (Some(text), None) => {
             let characters = text.vocabulary.len();

@@ -80,6 +80,12 @@ impl<'a> GptTrainer<'a> {
         Ok(self)
     }
 
+    /// The whole state.
+    pub fn to_checkpoint(&self) -> Result<Vec<u8>> {
+        let Self { model, optimizer, generator, progress, source, .. } = self;
+        checkpoint::to_bytes(model, optimizer, generator, progress, &source.inputs)
+    }
+
     /// The model in eval mode.
     pub fn model(&self) -> Gpt {
         self.model.valid()
@@ -175,10 +181,7 @@ impl Trainer for GptTrainer<'_> {
     }
 
     fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
-        if self.progress.step == 0 {
-            return Ok(None);
-        }
-        checkpoint::to_bytes(&self.model, &self.optimizer, &self.generator, &self.progress).map(Some)
+        (self.progress.step > 0).then(|| self.to_checkpoint()).transpose()
     }
 }
 

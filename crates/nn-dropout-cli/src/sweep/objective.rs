@@ -37,7 +37,7 @@ impl Objective {
                     settings.batches.is_none(),
                     "--batches have no validation part, which a sweep needs: name a text with --data"
                 );
-                let (source, config) = source::load(&settings)?;
+                let (source, config) = source::load(&settings, |_| Ok(()))?;
                 Ok(Self::Gpt(settings, source, config))
             }
         }
