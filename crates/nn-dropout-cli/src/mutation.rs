@@ -24,7 +24,7 @@ use crate::io::{text, weights};
 use crate::metric::{Metrics, Score};
 use crate::report::sweep::Sweep;
 use crate::settings::{GptSettings, MlpSettings, Settings, file};
-use crate::sweep::storage::{Claim, Storage};
+use crate::sweep::storage::{Claim, Experiment, Storage};
 use crate::sweep::{Answer, Objective, Sampler, State, Study, TrialResult, summary};
 use crate::table::{Cells, Contents, Description, Reading};
 use crate::trainer::Trainer;
@@ -152,6 +152,10 @@ fn parquet_tables_are_read_or_refused() {
     check("parquet", &tables(&[".parquet"]), 600, |bytes| read_table(&folder.path().join("table"), bytes));
 }
 
+<<<<<<< HEAD
+=======
+/// Settings as a user writes them.
+>>>>>>> work-settings
 fn settings(toml: &str) -> Result<Settings> {
     Settings::of(file::parse(toml)?)
 }
@@ -174,7 +178,7 @@ fn gpt(rng: &str) -> (GptSettings, Source, GptConfig) {
     let sizes = "n_layer = 1\nn_head = 1\nn_embd = 4\nblock_size = 4\nmax_iters = 1\nbatch_size = 1";
     let toml = format!("model = 'gpt'\ndata = '{}'\nrng = '{rng}'\n{sizes}", text.display());
     let Settings::Gpt(settings) = settings(&toml).unwrap() else { panic!("it is a GPT") };
-    let (source, config) = source::load(&settings).unwrap();
+    let (source, config) = source::load(&settings, |_| Ok(())).unwrap();
     (settings, source, config)
 }
 
@@ -231,7 +235,7 @@ fn states_of_generators_are_restored_or_refused() {
 
 #[test]
 fn studies_are_continued_or_refused() {
-    const EXPERIMENT: &str = "epochs = 2\n";
+    let experiment = Experiment { settings: "epochs = 2\n".to_owned(), inputs: Vec::new() };
     let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
     let objective = Objective::load(settings("epochs = 2").unwrap()).unwrap();
     let study = || Study {
@@ -243,7 +247,7 @@ fn studies_are_continued_or_refused() {
     };
     let path = folder.path().join("study.db");
     {
-        let mut storage = Storage::open(&path, EXPERIMENT).unwrap();
+        let mut storage = Storage::open(&path, &experiment).unwrap();
         let mut study = study();
         study.extend(storage.results().unwrap()).unwrap();
         for trial in &study.trials[..4] {
@@ -260,7 +264,7 @@ fn studies_are_continued_or_refused() {
     let bytes = fs::read(&path).unwrap();
     check("study", &[bytes], 300, |bytes| {
         fs::write(&path, bytes)?;
-        let mut storage = Storage::open(&path, EXPERIMENT)?;
+        let mut storage = Storage::open(&path, &experiment)?;
         let mut study = study();
         study.extend(storage.results()?)?;
         let ended = study.ended(storage.results()?).into_iter().cloned().collect::<Vec<_>>();

@@ -24,17 +24,17 @@ pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// The name that another may mean.
+/// The name that is most like another one, if one is.
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
-    let nearest = names.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    nearest.filter(|nearest| likeness(nearest) > 0.8)
+    let names = names.into_iter().map(|name| (likeness(name), name));
+    let nearest = names.max_by(|a, b| a.0.total_cmp(&b.0));
+    nearest.filter(|(likeness, _)| *likeness > 0.8).map(|(_, name)| name)
 }
 
 /// What to say of a name that is not there: the nearest of those that are, or all.
-pub fn instead<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.into_iter().collect();
-    match nearest(name, names.iter().copied()) {
+pub fn instead<'a>(name: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
+    match nearest(name, names.clone()) {
         Some(nearest) => format!("did you mean {}?", quoted(nearest)),
         None => format!("only {}", list(names)),
     }
@@ -61,8 +61,8 @@ mod tests {
 
     #[test]
     fn the_nearest_name_is_offered() {
-        assert_eq!(instead("Lags", ["colour", "legs"]), "did you mean `legs`?");
-        assert_eq!(instead("target", ["a", "b"]), "only `a`, `b`");
+        assert_eq!(instead("Lags", ["colour", "legs"].into_iter()), "did you mean `legs`?");
+        assert_eq!(instead("target", ["a", "b"].into_iter()), "only `a`, `b`");
         assert_eq!([counted(1, "row"), counted(2, "row")], ["1 row", "2 rows"]);
     }
 }

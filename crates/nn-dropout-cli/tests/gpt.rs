@@ -138,7 +138,9 @@ fn kill(folder: &TempDir, args: &[&str], signal: nix::sys::signal::Signal) {
 
     let mut child = program(folder, args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let start = Instant::now();
-    while !folder.path().join("run/checkpoint.safetensors").exists() {
+    // The first checkpoint is of step 0, and its row follows it.
+    let rows = || fs::read_to_string(folder.path().join("run/metrics.csv")).map_or(0, |text| text.lines().count());
+    while rows() < 3 {
         assert!(start.elapsed() < Duration::from_mins(1), "no checkpoint");
         sleep(Duration::from_millis(1));
     }
@@ -267,6 +269,59 @@ fn damaged_files_of_a_run_are_refused_in_one_line() {
 }
 
 #[test]
+fn a_run_goes_on_with_the_contents_of_its_files_and_not_with_their_names() {
+    let folder = with_text();
+    let path = |name: &str| folder.path().join(name);
+    let text = fs::read_to_string(path("text.txt")).unwrap();
+    let resume = ["train", "--out", "run", "--resume", "--max-iters", "30"];
+    succeed(&folder, &[TINY, &["--max-iters", "20"]].concat());
+    let before =
+        ["config.toml", "checkpoint.safetensors", "vocabulary.txt", "metrics.csv"].map(|name| read(&folder, name));
+    // As many characters, others in their place, one more, too few.
+    for changed in [text.replace('c', "C"), text.replacen("cat", "tac", 1), text.clone() + "é", "too short".to_owned()]
+    {
+        fs::write(path("text.txt"), &changed).unwrap();
+        refuse(
+            &folder,
+            &resume,
+            "text.txt is not the text that the run in run was begun with (then also named text.txt)",
+        );
+        let names = ["config.toml", "checkpoint.safetensors", "vocabulary.txt", "metrics.csv"];
+        assert!(names.map(|name| read(&folder, name)) == before, "something was written");
+    }
+    fs::write(path("text.txt"), &text).unwrap();
+    fs::rename(path("text.txt"), path("moved.txt")).unwrap();
+    succeed(&folder, &[&resume[..], &["--data", "moved.txt"]].concat());
+    assert!(fs::read_to_string(path("run/config.toml")).unwrap().contains("data = \"moved.txt\""));
+    let undisturbed = with_text();
+    succeed(&undisturbed, &[TINY, &["--max-iters", "30"]].concat());
+    assert_eq!(results(&folder, "run"), results(&undisturbed, "run"));
+
+    // Batches and weights too.
+    for (name, end) in [("w.safetensors", "-weights.safetensors"), ("b.npy", "-batches.npy")] {
+        fs::copy(fixture(&format!("gpt-bias{end}")), path(name)).unwrap();
+    }
+    let config = fixture("gpt-bias.toml").into_os_string().into_string().unwrap();
+    succeed(
+        &folder,
+        &["train", "--config", &config, "--init", "w.safetensors", "--batches", "b.npy", "--out", "replay"],
+    );
+    for (name, kind) in [("w.safetensors", "file of weights"), ("b.npy", "file of batches")] {
+        let intact = fs::read(path(name)).unwrap();
+        let mut changed = intact.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        fs::write(path(name), changed).unwrap();
+        refuse(
+            &folder,
+            &["train", "--out", "replay", "--resume"],
+            &format!("{name} is not the {kind} that the run in replay was begun with (then also named {name})"),
+        );
+        fs::write(path(name), intact).unwrap();
+    }
+    succeed(&folder, &["train", "--out", "replay", "--resume"]);
+}
+
+#[test]
 fn a_trained_model_continues_a_text() {
     let folder = with_text();
     succeed(&folder, &[TINY, &["--learning-rate", "0.02", "--max-iters", "200"]].concat());
@@ -309,7 +364,7 @@ fn what_cannot_be_trained_is_refused_in_one_line() {
     let text = ["--data", "text.txt"];
     let with = |more: &[&'static str]| [&text[..], more].concat();
     refuse(&[], "--model gpt learns from --data FILE.txt or from --batches FILE.npy: name one");
-    refuse(&["--batches", "no.npy"], "without a text or weights, vocab_size has to be given");
+    refuse(&["--batches", "no.npy"], "cannot read no.npy: No such file or directory (os error 2)");
     refuse(&["--vocab-size", "9"], "--model gpt learns from --data FILE.txt or from --batches FILE.npy: name one");
     refuse(&with(&["--n-embd", "50", "--n-head", "4"]), "n_embd has to be a multiple of n_head, but got 50 and 4");
     let short = "short.txt: the text has 19 characters, and its last tenth has to be longer than a block of 64";
@@ -324,6 +379,7 @@ fn what_cannot_be_trained_is_refused_in_one_line() {
     let file = |name: &str| fixture(name).into_os_string().into_string().unwrap();
     let (config, weights, batches) =
         (file("gpt-bias.toml"), file("gpt-bias-weights.safetensors"), file("gpt-bias-batches.npy"));
+    refuse(&["--batches", &batches], "without a text or weights, vocab_size has to be given");
     let replay = ["--config", &config, "--batches", &batches];
     let other = ["--init", &weights, "--n-embd", "32"];
     let shape = "tensor `transformer.h.0.attn.c_attn.bias` has the shape [48], and the sizes of the model make it [96]";

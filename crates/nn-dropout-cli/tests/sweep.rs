@@ -292,6 +292,21 @@ fn what_was_killed_resumes_and_ends_as_if_undisturbed() {
     }
 }
 
+#[test]
+fn a_trial_whose_checkpoint_is_damaged_starts_again() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "story.txt", &story());
+    let line = "sweep --model gpt --data story.txt --rates 0 --seeds 1 --n-layer 1 --n-head 1 --n-embd 8 --block-size 8 --max-iters 4 --quiet";
+    succeed(&folder, &words(&format!("{line} --out undisturbed")));
+    succeed(&folder, &words(&format!("{line} --out damaged --time-budget 0s")));
+    let database = Connection::open(folder.path().join("damaged/study.db")).unwrap();
+    let sql = "INSERT INTO trial (settings, state, seconds, checkpoint) VALUES ('{\"dropout\":0.0,\"seed\":42}', 'running', 1, x'00')";
+    database.execute_batch(sql).unwrap();
+    drop(database);
+    succeed(&folder, &words(&format!("{line} --out damaged")));
+    assert_eq!(results(&folder, "damaged"), results(&folder, "undisturbed"));
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_sweep_keeps_what_it_has() {
@@ -361,6 +376,7 @@ fn a_file_that_is_not_a_study_of_this_is_refused_and_left_alone() {
     other("format.db", "PRAGMA user_version = 7");
     other("version.db", "UPDATE experiment SET program = '0.0.9'");
     other("unmeasured.db", "DELETE FROM epoch WHERE trial = 1");
+    other("backwards.db", "PRAGMA ignore_check_constraints = 1; UPDATE trial SET seconds = -1");
     other("uneven.db", "DELETE FROM epoch WHERE trial = 2 AND epoch = 3");
     let mut damaged = good.clone();
     let length = damaged.len();
@@ -373,13 +389,14 @@ fn a_file_that_is_not_a_study_of_this_is_refused_and_left_alone() {
     for (line, study, expected) in [
         (QUICK, "notes.db", "neither a study nor any SQLite database; name another file with --study"),
         (QUICK, "shop.db", "an SQLite database of another program, not a study"),
-        (QUICK, "format.db", "a study in format 7, but this is nn-dropout 0.1.0, which writes format 1"),
+        (QUICK, "format.db", "a study in format 7, but this is nn-dropout 0.1.0, which writes format 2"),
         (
             QUICK,
             "version.db",
             "a study of nn-dropout 0.0.9, whose numbers may differ from those of this version, 0.1.0",
         ),
         (QUICK, "damaged.db", "the study is damaged: "),
+        (QUICK, "backwards.db", "the study is damaged: CHECK constraint failed in trial"),
         (QUICK, "cut.db", "the study is damaged: "),
         (
             QUICK,
@@ -400,13 +417,66 @@ fn a_file_that_is_not_a_study_of_this_is_refused_and_left_alone() {
         assert_eq!(fs::read(folder.path().join(study)).unwrap(), before, "{study} was changed");
     }
 
-    // The same settings on other data are another experiment.
+    let named = "--data hills.csv --target height --task regression";
+    write(&folder, "hills.csv", &hills());
+    let line = QUICK.replace("sweep", &format!("sweep {named} --study good.db --out fresh"));
+    let said = refuse(&folder, &words(&line));
+    let expected = "error: good.db: a study of another experiment: it has data = \"digits\", not \"a file\"";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_study_goes_on_with_the_contents_of_its_files_and_not_with_their_names() {
+    const ELSE: &str = "name another study with --study, or another folder with --out";
+    let folder = TempDir::new().unwrap();
+    // The refusal, with the day left out.
+    let dated = |line: &str| {
+        let said = refuse(&folder, &words(line));
+        let (before, rest) = said.split_once(" on 20").unwrap_or_else(|| panic!("{said}"));
+        let (day, after) = rest.split_once(' ').unwrap();
+        assert!(day.len() == 8 && day.split('-').count() == 3, "{said}");
+        format!("{before} on DAY {after}")
+    };
+
     write(&folder, "hills.csv", &hills());
     let line = "sweep --data hills.csv --target height --task regression --rates 0 --seeds 1 --hidden 4 --epochs 1 --quiet --out hills";
     succeed(&folder, &words(line));
-    write(&folder, "hills.csv", &hills().replace("0.5", "0.6"));
-    let said = refuse(&folder, &words(line));
-    assert!(said.starts_with("error: hills/study.db: a study of another experiment: it has data_blake3 = "), "{said}");
+    fs::create_dir(folder.path().join("data")).unwrap();
+    write(&folder, "data/heights.csv", &hills());
+    let renamed = line.replace("hills.csv", "data/heights.csv");
+    succeed(&folder, &words(&renamed));
+    assert_eq!(count(&folder.path().join("hills/study.db"), "state = 'complete'"), 1);
+    for (file, line, named) in [("hills.csv", line, "then also"), ("data/heights.csv", &renamed, "then")] {
+        write(&folder, file, &hills().replace("0.5", "0.6"));
+        let said =
+            format!("{file} is not the table that this study was begun with on DAY ({named} named hills.csv): {ELSE}");
+        assert_eq!(dated(line), format!("error: hills/study.db: {said}"));
+    }
+
+    // A text, and the weights that it starts with.
+    let gpt = "--model gpt --data story.txt --n-layer 1 --n-head 1 --n-embd 8 --block-size 8 --max-iters 2 --quiet";
+    write(&folder, "story.txt", &story());
+    succeed(&folder, &words(&format!("train {gpt} --out weights")));
+    let line = format!("sweep {gpt} --rates 0 --seeds 1 --init weights/model.safetensors --out story");
+    succeed(&folder, &words(&line));
+    // What only some editors write makes no other text of it.
+    write(&folder, "story.txt", &format!("\u{feff}{}", story()));
+    assert!(run(&folder, &words(&line)).status.success());
+    assert_eq!(count(&folder.path().join("story/study.db"), "state = 'complete'"), 1);
+    write(&folder, "story.txt", &story().replacen("cat", "tac", 1));
+    let said =
+        format!("story.txt is not the text that this study was begun with on DAY (then also named story.txt): {ELSE}");
+    assert_eq!(dated(&line), format!("error: story/study.db: {said}"));
+    write(&folder, "story.txt", &story());
+    succeed(&folder, &words(&format!("train {gpt} --seed 7 --out others")));
+    let said = format!(
+        "others/model.safetensors is not the file of weights that this study was begun with on DAY (then named \
+         weights/model.safetensors): {ELSE}"
+    );
+    assert_eq!(dated(&line.replace("weights/", "others/")), format!("error: story/study.db: {said}"));
+    let said = refuse(&folder, &words(&line.replace("--init weights/model.safetensors", "")));
+    let expected = "error: story/study.db: a study of another experiment: it has init = \"a file\", and now no init";
+    assert_eq!(said, expected);
 }
 
 #[cfg(unix)]

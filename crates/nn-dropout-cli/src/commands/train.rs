@@ -5,6 +5,7 @@ use maud::Markup;
 use nn_dropout::Probability;
 
 use super::Ended;
+use crate::gpt::run::Begun;
 use crate::gpt::source;
 use crate::gpt::trainer::{GptTrainer, losses};
 use crate::io::run_dir::{CONFIG, REPORT, RunDir};
@@ -116,15 +117,17 @@ pub fn train_and_report(
 
 /// Nothing is written before all input has been checked.
 fn train_gpt(settings: &GptSettings, output: &Output, resume: bool) -> Result<Ended> {
-    let (source, config) = source::load(settings)?;
+    let begun = resume.then(|| Begun::open(settings, output)).transpose()?;
+    let (source, config) = source::load(settings, |inputs| begun.iter().try_for_each(|begun| begun.check(inputs)))?;
     let bar = progress_bar("step", source.steps(settings), output.quiet);
     let mut trainer = GptTrainer::new(settings.clone(), &source, &config, bar.clone())?;
-    let run = if resume {
-        let run = gpt::run::reopen(settings, output)?;
-        trainer = gpt::run::resume(&run, settings, trainer)?;
-        run
-    } else {
-        gpt::run::create(settings, output)?
+    let run = match begun {
+        Some(begun) => {
+            let (run, resumed) = begun.resume(settings, trainer)?;
+            trainer = resumed;
+            run
+        }
+        None => gpt::run::create(settings, output)?,
     };
     source.print_note(settings);
     interrupt::listen()?;

@@ -13,6 +13,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::model::Gpt;
 use crate::io::guard::guard;
+use crate::io::input::Input;
 use crate::io::{files, weights};
 
 /// The state of a run besides the weights and the optimiser.
@@ -29,6 +30,7 @@ pub fn to_bytes(
     optimizer: &ModuleOptimizer,
     generator: &Generator,
     progress: &Progress,
+    inputs: &[Input],
 ) -> Result<Vec<u8>> {
     let weights = weights::to_bytes(model)?;
     let optimizer = optimizer.into_bytes().map_err(|error| anyhow!("cannot save the optimiser: {error}"))?;
@@ -38,6 +40,7 @@ pub fn to_bytes(
         (STEP.to_owned(), progress.step.to_string()),
         (METRICS.to_owned(), progress.metrics.clone()),
         (GENERATOR.to_owned(), serde_json::to_string(&generator.state())?),
+        (INPUTS.to_owned(), serde_json::to_string(inputs)?),
     ]);
     metadata.insert(BLAKE3.to_owned(), digest(&tensors, &metadata));
     Ok(safetensors::serialize(tensors, Some(metadata.into_iter().collect()))?)
@@ -47,6 +50,7 @@ const OPTIMIZER: &str = "optimizer";
 const STEP: &str = "step";
 const METRICS: &str = "metrics";
 const GENERATOR: &str = "generator";
+const INPUTS: &str = "inputs";
 const BLAKE3: &str = "blake3";
 
 /// The hash of all that is in a checkpoint, but the hash. Most of it is bytes, in which no reader can see any damage.
@@ -75,6 +79,12 @@ fn metadata(bytes: &[u8]) -> Result<BTreeMap<String, String>> {
     let is_intact = |hash: &String| *hash == digest(&tensors, &metadata);
     ensure!(metadata.get(BLAKE3).is_none_or(is_intact), "the checkpoint is damaged");
     Ok(metadata)
+}
+
+/// The files that the training depends on.
+pub fn inputs(bytes: &[u8]) -> Result<Vec<Input>> {
+    let metadata = metadata(bytes)?;
+    Ok(serde_json::from_str(metadata.get(INPUTS).context("not a checkpoint")?)?)
 }
 
 /// Restores a model, an optimiser and a generator from a checkpoint.

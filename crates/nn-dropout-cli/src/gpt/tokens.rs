@@ -79,28 +79,29 @@ pub struct Text {
     pub vocabulary: Vocabulary,
     /// What was changed in it, for the user.
     pub note: Option<String>,
+    /// Its hash, after the changes.
+    pub blake3: String,
     tokens: Vec<i64>,
     validation_start: usize,
 }
 
 impl Text {
-    pub fn read(path: &Path, block: usize) -> Result<Self> {
-        Self::of(files::read(path)?, block).with_context(|| path.display().to_string())
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::of(files::read(path)?).with_context(|| path.display().to_string())
     }
 
     /// The text that is these bytes.
-    fn of(bytes: Vec<u8>, block: usize) -> Result<Self> {
+    fn of(bytes: Vec<u8>) -> Result<Self> {
         let Decoded { text, note } = decode(bytes)?;
         let vocabulary = Vocabulary::of(&text);
         let tokens = vocabulary.encode(&text)?;
-        let validation_count = tokens.len() / 10;
-        ensure!(
-            validation_count > block,
-            "the text has {} characters, and its last tenth has to be longer than a block of {block}",
-            tokens.len()
-        );
-        let validation_start = tokens.len() - validation_count;
-        Ok(Self { vocabulary, note, tokens, validation_start })
+        let validation_start = tokens.len() - tokens.len() / 10;
+        let blake3 = blake3::hash(text.as_bytes()).to_string();
+        Ok(Self { vocabulary, note, blake3, tokens, validation_start })
+    }
+
+    pub fn len(&self) -> usize {
+        self.tokens.len()
     }
 
     pub fn training(&self) -> &[i64] {

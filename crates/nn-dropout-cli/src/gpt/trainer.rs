@@ -15,7 +15,7 @@ use nn_dropout_models::GptConfig;
 use super::checkpoint::{self, Progress};
 use super::model::{Gpt, new_model};
 use super::optimizer::{clip, optimizer};
-use super::source::Source;
+use super::source::{Data, Source};
 use super::tokens::Batch;
 use crate::interrupt;
 use crate::metric::{Metrics, Score};
@@ -80,6 +80,12 @@ impl<'a> GptTrainer<'a> {
         Ok(self)
     }
 
+    /// The whole state.
+    pub fn to_checkpoint(&self) -> Result<Vec<u8>> {
+        let Self { model, optimizer, generator, progress, source, .. } = self;
+        checkpoint::to_bytes(model, optimizer, generator, progress, &source.inputs)
+    }
+
     /// The model in eval mode.
     pub fn model(&self) -> Gpt {
         self.model.valid()
@@ -105,7 +111,7 @@ impl<'a> GptTrainer<'a> {
     /// Trains until the losses have been measured again.
     pub fn train(&mut self) -> Result<Pause> {
         if self.progress.metrics.is_empty() {
-            let is_text = matches!(self.source, Source::Text { .. });
+            let is_text = matches!(self.source.data, Data::Text { .. });
             self.progress.metrics += if is_text { "step,train_loss,val_loss\n" } else { "step,loss\n" };
             self.measure()?;
             return Ok(Pause::Due);
@@ -131,7 +137,7 @@ impl<'a> GptTrainer<'a> {
         let batch = self.source.batch(self.progress.step, &self.settings);
         let loss = loss(&self.model, &batch, &self.device);
         let batch_loss = loss.clone().into_scalar::<f32>();
-        if let Source::Batches(_) = self.source {
+        if let Data::Batches(_) = self.source.data {
             writeln!(self.progress.metrics, "{},{batch_loss}", self.progress.step)?;
         }
         let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
@@ -149,7 +155,7 @@ impl<'a> GptTrainer<'a> {
 
     /// Adds a row with the losses of both parts of a text, in eval mode. Batches have a row per step instead.
     fn measure(&mut self) -> Result<()> {
-        let Source::Text { train, validation, .. } = self.source else {
+        let Data::Text { train, validation, .. } = &self.source.data else {
             return Ok(());
         };
         let (model, device) = (self.model.valid(), Device::flex());
@@ -175,10 +181,7 @@ impl Trainer for GptTrainer<'_> {
     }
 
     fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
-        if self.progress.step == 0 {
-            return Ok(None);
-        }
-        checkpoint::to_bytes(&self.model, &self.optimizer, &self.generator, &self.progress).map(Some)
+        (self.progress.step > 0).then(|| self.to_checkpoint()).transpose()
     }
 }
 

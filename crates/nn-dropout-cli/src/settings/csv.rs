@@ -50,12 +50,6 @@ impl FromStr for Separator {
     }
 }
 
-impl Value for Separator {
-    fn of(value: &DeValue) -> Result<Self, String> {
-        String::of(value)?.parse()
-    }
-}
-
 impl TryFrom<String> for Separator {
     type Error = String;
 
@@ -108,12 +102,6 @@ impl FromStr for Encoding {
         let expected =
             || format!("expected the name of an encoding, such as windows-1252 or shift_jis, but got {text}");
         encoding_rs::Encoding::for_label(text.as_bytes()).map(Self).ok_or_else(expected)
-    }
-}
-
-impl Value for Encoding {
-    fn of(value: &DeValue) -> Result<Self, String> {
-        String::of(value)?.parse()
     }
 }
 

@@ -1,17 +1,17 @@
 //! Settings as TOML files: read, written and compared.
 
+use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
 use toml::de::{DeTable, DeValue};
 
-use super::mistakes::syntax;
+use super::mistakes::{nearest, syntax};
 use super::options::{NO_KEYS, Options};
 use super::value::Value;
 use crate::io::files;
 use crate::io::text::decode;
-use crate::words::nearest;
 
 /// The options in a file. An error says which key or line is wrong, and what is accepted, in one line.
 pub fn read(path: &Path) -> Result<Options> {
@@ -53,9 +53,7 @@ fn only_on_command_line(key: &str) -> String {
 }
 
 fn unknown(key: &str, value: &DeValue) -> String {
-    let named = key.trim_start_matches('-').replace('-', "_");
-    let names = Options::NAMES.iter().copied().filter(|name| !NO_KEYS.contains(name));
-    match nearest(&named, names) {
+    match nearest(key) {
         _ if NO_KEYS.contains(&key) => only_on_command_line(key),
         _ if value.is_table() => format!("unknown section [{key}]: keys stand in no section"),
         Some(name) => format!("unknown key `{key}`: did you mean `{name}`?"),
@@ -70,15 +68,32 @@ pub fn to_toml(settings: &impl Serialize) -> Result<String> {
     toml::to_string(settings).context("cannot write the settings as TOML")
 }
 
-/// The keys in which two such files differ, with the value of each.
-pub fn differences(before: &str, now: &str) -> Result<impl Iterator<Item = (String, String, String)> + use<>> {
-    let [before, now]: [toml::Table; 2] = [toml::from_str(before)?, toml::from_str(now)?];
-    let keys: Vec<String> = before.keys().chain(now.keys()).cloned().collect();
-    let said =
-        |table: &toml::Table, key: &str| table.get(key).map_or_else(|| "nothing".to_owned(), ToString::to_string);
-    let values = keys.into_iter().map(move |key| {
-        let (before, now) = (said(&before, &key), said(&now, &key));
-        (key, before, now)
-    });
-    Ok(values.filter(|(_, before, now)| before != now))
+/// A key that two such files do not have in common.
+pub struct Difference {
+    pub key: String,
+    pub before: Option<toml::Value>,
+    pub now: Option<toml::Value>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, before, now } = self;
+        let shown = |value: &Option<toml::Value>| {
+            value.as_ref().map_or(format!("no {key}"), |value| format!("{key} = {value}"))
+        };
+        match now {
+            Some(now) if before.is_some() => write!(f, "{}, not {now}", shown(before)),
+            _ => write!(f, "{}, and now {}", shown(before), shown(now)),
+        }
+    }
+}
+
+/// The keys in which two such files differ.
+pub fn differences(before: &str, now: &str) -> Result<Vec<Difference>> {
+    let parse = |text: &str| text.parse::<toml::Table>().map_err(|_| anyhow!("the settings in it are damaged"));
+    let (before, now) = (parse(before)?, parse(now)?);
+    let keys = before.keys().chain(now.keys().filter(|key| !before.contains_key(*key)));
+    let values =
+        keys.map(|key| Difference { key: key.clone(), before: before.get(key).cloned(), now: now.get(key).cloned() });
+    Ok(values.filter(|difference| difference.before != difference.now).collect())
 }

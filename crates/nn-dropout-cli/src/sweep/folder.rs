@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
-use super::storage::Storage;
+use super::storage::{Experiment, Storage};
 use crate::io::files::{first_entry, free_folder, make_folder};
 use crate::settings::stem;
 
@@ -24,7 +24,7 @@ pub struct Folder {
 
 impl Folder {
     /// The files asked for. The default is a folder in `runs/`: the one that has this experiment, or else a new one.
-    pub fn find(study: Option<&Path>, out: Option<&Path>, data: &Path, experiment: &str) -> Result<Self> {
+    pub fn find(study: Option<&Path>, out: Option<&Path>, data: &Path, experiment: &Experiment) -> Result<Self> {
         let out = match (study, out) {
             (_, Some(out)) => out.to_owned(),
             (Some(study), None) => {
@@ -58,7 +58,7 @@ impl Folder {
         Ok(())
     }
 
-    pub fn open(&self, experiment: &str) -> Result<Storage> {
+    pub fn open(&self, experiment: &Experiment) -> Result<Storage> {
         make_folder(self.study.parent().unwrap_or(Path::new("")))?;
         let mut storage = Storage::open(&self.study, experiment)?;
         // A study that is damaged is refused before there is a folder.

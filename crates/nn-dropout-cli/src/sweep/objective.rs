@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
 use nn_dropout_models::GptConfig;
 
 use super::sampler::Sampler;
+use super::storage::Experiment;
 use super::trial::Trial;
 use crate::gpt::source::{self, Source};
 use crate::gpt::trainer::GptTrainer;
-use crate::io::files::read;
+use crate::io::input::Input;
 use crate::metric::{Metric, Metrics};
 use crate::mlp::trainer::MlpTrainer;
 use crate::settings::file::to_toml;
@@ -36,7 +37,7 @@ impl Objective {
                     settings.batches.is_none(),
                     "--batches have no validation part, which a sweep needs: name a text with --data"
                 );
-                let (source, config) = source::load(&settings)?;
+                let (source, config) = source::load(&settings, |_| Ok(()))?;
                 Ok(Self::Gpt(settings, source, config))
             }
         }
@@ -110,22 +111,24 @@ impl Objective {
         }
     }
 
-    /// Everything that the results of all trials depend on, as TOML; for a search also what its choice of trials depends on.
-    pub fn experiment(&self, sampler: &Sampler, seeds: usize) -> Result<String> {
-        let (settings, data, init) = match self {
-            Self::Mlp(settings, _) => (to_toml(settings)?, Some(&settings.data), None),
-            Self::Gpt(settings, ..) => (to_toml(settings)?, settings.data.as_ref(), settings.init.as_ref()),
+    /// Everything that the results of all trials depend on; for a search also what its choice of trials depends on.
+    pub fn experiment(&self, sampler: &Sampler, seeds: usize) -> Result<Experiment> {
+        let (settings, inputs) = match self {
+            Self::Mlp(settings, table) => {
+                let input = table.blake3.clone().map(|hash| Input::new("table", &settings.data, hash));
+                (to_toml(settings)?, input.into_iter().collect())
+            }
+            Self::Gpt(settings, source, _) => (to_toml(settings)?, source.inputs.clone()),
         };
         let mut table: toml::Table = toml::from_str(&settings)?;
         for key in ["dropout", "seed"] {
             table.remove(key);
         }
-        for (key, path) in [("data", data), ("init", init)] {
-            let Some(path) = path.filter(|path| *path != Path::new(DIGITS)) else { continue };
+        for key in ["data", "init"] {
             // The contents of a file matter, not where it is.
-            let name = path.file_name().context("a file has a name")?.to_string_lossy().into_owned();
-            table.insert(key.to_owned(), name.into());
-            table.insert(format!("{key}_blake3"), blake3::hash(&read(path)?).to_hex().to_string().into());
+            if let Some(path) = table.get_mut(key).filter(|path| path.as_str() != Some(DIGITS)) {
+                *path = "a file".into();
+            }
         }
         match sampler {
             Sampler::Grid(_) => {
@@ -144,6 +147,6 @@ impl Objective {
                 }
             }
         }
-        to_toml(&table)
+        Ok(Experiment { settings: to_toml(&table)?, inputs })
     }
 }

@@ -3,13 +3,15 @@
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, anyhow, bail, ensure};
+use humantime::format_rfc3339_seconds;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use tempfile::NamedTempFile;
 
 use super::trial::{Results, State, Trial, TrialResult};
+use crate::io::input::{Input, check_same};
 use crate::metric::{Metrics, Score};
 use crate::settings::file::differences;
 
@@ -21,18 +23,20 @@ const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 /// How long to wait while another process writes.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Increases when the tables change.
-const FORMAT: i32 = 1;
+const FORMAT: i32 = 2;
 const TABLES: &str = "
 CREATE TABLE experiment (
     program TEXT NOT NULL,  -- the version that computes it
-    settings TEXT NOT NULL  -- all that its trials have in common, as TOML
+    begun TEXT NOT NULL,  -- the day, in UTC
+    settings TEXT NOT NULL,  -- all that its trials have in common, as TOML
+    inputs TEXT NOT NULL  -- the files that they depend on, as JSON
 ) STRICT;
 CREATE TABLE trial (
     id INTEGER PRIMARY KEY,
     settings TEXT NOT NULL UNIQUE,  -- what makes it another trial than the others, as JSON
     state TEXT NOT NULL CHECK (state IN ('running', 'complete', 'stopped')),
     worker TEXT,  -- the file that the process locks which runs it
-    seconds REAL NOT NULL,
+    seconds REAL NOT NULL CHECK (seconds BETWEEN 0 AND 1e9),
     checkpoint BLOB  -- of a long one that runs
 ) STRICT;
 CREATE TABLE epoch (
@@ -42,6 +46,13 @@ CREATE TABLE epoch (
     PRIMARY KEY (trial, epoch)
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// What all trials of a study have in common.
+pub struct Experiment {
+    /// As TOML, without files.
+    pub settings: String,
+    pub inputs: Vec<Input>,
+}
 
 /// The answer to a process that wants to run a trial.
 pub enum Claim {
@@ -62,7 +73,7 @@ pub struct Storage {
 
 impl Storage {
     /// Opens the study of an experiment, or creates it. The file of another experiment or program is left unchanged.
-    pub fn open(path: &Path, experiment: &str) -> Result<Self> {
+    pub fn open(path: &Path, experiment: &Experiment) -> Result<Self> {
         let open = || {
             let is_new = !path.exists();
             let mut database = Connection::open(path)?;
@@ -89,7 +100,7 @@ impl Storage {
     }
 
     /// Whether the file is a study of this experiment that can be written to.
-    pub fn is_of(path: &Path, experiment: &str) -> bool {
+    pub fn is_of(path: &Path, experiment: &Experiment) -> bool {
         let check = || {
             let mut database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             database.busy_timeout(PATIENCE)?;
@@ -272,9 +283,12 @@ fn is_empty(database: &Connection) -> Result<bool> {
 }
 
 /// Creates the tables.
-fn begin(database: &Connection, experiment: &str) -> Result<()> {
+fn begin(database: &Connection, Experiment { settings, inputs }: &Experiment) -> Result<()> {
     database.execute_batch(TABLES)?;
-    database.execute("INSERT INTO experiment VALUES (?, ?)", [PROGRAM, experiment])?;
+    let now = format_rfc3339_seconds(SystemTime::now()).to_string();
+    let day = now.split('T').next().unwrap_or_default();
+    let inputs = serde_json::to_string(inputs)?;
+    database.execute("INSERT INTO experiment VALUES (?, ?, ?, ?)", [PROGRAM, day, settings, &inputs])?;
     database.pragma_update(None, "application_id", APPLICATION)?;
     database.pragma_update(None, "user_version", FORMAT)?;
     Ok(())
@@ -285,7 +299,7 @@ fn pragma(database: &Connection, name: &str) -> Result<i32> {
 }
 
 /// Checks that the file is an intact study of this experiment.
-fn check(database: &Connection, experiment: &str) -> Result<()> {
+fn check(database: &Connection, experiment: &Experiment) -> Result<()> {
     let application = pragma(database, "application_id")?;
     ensure!(application == APPLICATION, "an SQLite database of another program, not a study");
     let format = pragma(database, "user_version")?;
@@ -295,16 +309,19 @@ fn check(database: &Connection, experiment: &str) -> Result<()> {
     );
     let fault: String = database.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     ensure!(fault == "ok", "the study is damaged: {}", fault.replace('\n', " "));
-    let (made_by, settings): (String, String) =
-        database.query_row("SELECT program, settings FROM experiment", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let sql = "SELECT program, begun, settings, inputs FROM experiment";
+    let [made_by, begun, settings, inputs]: [String; 4] =
+        database.query_row(sql, [], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?;
     ensure!(
         made_by == PROGRAM,
         "a study of nn-dropout {made_by}, whose numbers may differ from those of this version, {PROGRAM}"
     );
-    if let Some((key, before, now)) = differences(&settings, experiment)?.next() {
-        bail!("a study of another experiment: it has {key} = {before}, not {now}");
+    if let Some(difference) = differences(&settings, &experiment.settings)?.first() {
+        bail!("a study of another experiment: it has {difference}");
     }
-    Ok(())
+    let begun = format!("this study was begun with on {begun}");
+    check_same(&serde_json::from_str::<Vec<Input>>(&inputs)?, &experiment.inputs, &begun)
+        .map_err(|error| anyhow!("{error}: name another study with --study, or another folder with --out"))
 }
 
 /// The error with the file, in plain words.

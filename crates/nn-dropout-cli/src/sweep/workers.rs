@@ -109,7 +109,10 @@ impl Workers<'_> {
         let (checkpoint, before) = checkpoint.unzip();
         let start = Instant::now();
         let seconds = || before.unwrap_or(0.0) + start.elapsed().as_secs_f64();
-        let (mut trainer, mut history) = self.objective.start(&trial, checkpoint, bar.clone())?;
+        let start_at = |checkpoint| self.objective.start(&trial, checkpoint, bar.clone());
+        // A damaged checkpoint costs only time: from the beginning the result is the same.
+        let resumed = checkpoint.and_then(|checkpoint| start_at(Some(checkpoint)).ok());
+        let (mut trainer, mut history) = resumed.map_or_else(|| start_at(None), Ok)?;
         let metric = self.objective.metric();
         let mut state = None;
         while state.is_none() {
