@@ -1,6 +1,7 @@
 //! Tokens that a GPT learns from: the characters of a text, or batches made elsewhere.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -10,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::io::files;
 use crate::io::npy::read_npy_i64;
+use crate::io::source::Source;
 use crate::io::text::{Decoded, decode};
 
 /// The characters that a model knows. The number of a token is the index of its character.
@@ -87,7 +89,12 @@ pub struct Text {
 
 impl Text {
     pub fn read(path: &Path) -> Result<Self> {
-        Self::of(files::read(path)?).with_context(|| path.display().to_string())
+        let read = || {
+            let mut bytes = Vec::new();
+            Source::open(path)?.reader()?.read_to_end(&mut bytes)?;
+            Self::of(bytes)
+        };
+        read().with_context(|| path.display().to_string())
     }
 
     /// The text that is these bytes.

@@ -2,11 +2,8 @@
 
 pub mod files;
 pub mod guard;
-<<<<<<< HEAD
 pub mod npy;
-=======
 pub mod input;
->>>>>>> work-settings
 pub mod run_dir;
 mod safetensors;
 pub mod source;

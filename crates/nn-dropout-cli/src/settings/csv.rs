@@ -118,3 +118,15 @@ impl From<Encoding> for String {
         encoding.0.name().to_lowercase()
     }
 }
+
+impl Value for Separator {
+    fn of(value: &DeValue) -> Result<Self, String> {
+        String::of(value)?.parse()
+    }
+}
+
+impl Value for Encoding {
+    fn of(value: &DeValue) -> Result<Self, String> {
+        String::of(value)?.parse()
+    }
+}

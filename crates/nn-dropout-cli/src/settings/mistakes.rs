@@ -3,11 +3,8 @@
 use toml::de::DeTable;
 
 use super::file::options;
-<<<<<<< HEAD
-=======
 use super::options::{NO_KEYS, Options};
 use crate::words;
->>>>>>> work-settings
 
 /// What is wrong in a text that is not TOML: the line, the reason, and the line as it should be.
 pub fn syntax(text: &str) -> String {
@@ -132,15 +129,12 @@ fn numbers(text: &str) -> impl Iterator<Item = String> {
     thousands.into_iter().chain(decimal).filter(is_number).map(tidied)
 }
 
-<<<<<<< HEAD
-=======
 /// The name of the option that a key may mean.
 pub fn nearest(key: &str) -> Option<&'static str> {
     let key = key.trim_start_matches('-').replace('-', "_");
     words::nearest(&key, Options::NAMES.iter().copied().filter(|name| !NO_KEYS.contains(name)))
 }
 
->>>>>>> work-settings
 #[cfg(test)]
 mod tests {
     use super::super::file::parse;
