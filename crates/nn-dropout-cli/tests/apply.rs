@@ -433,8 +433,8 @@ fn what_cannot_be_done_is_refused_in_one_line() {
     state("bytes.npy", "bytes.npy: a state of torch.get_rng_state() has 5056 bytes, but got 9");
     state("x.npy", "x.npy: expected one dimension of uint8, but got '<f4' [3]");
     refuse(x, &[&torch[..], &["zeros.npy", "--seed", "1"]].concat(), "--seed and --rng-state exclude each other");
-    let seed = "invalid value '-1' for '--seed <N>': expected a whole number from 0 to 2^64 - 1, but got -1";
-    refuse(x, &["--seed", "-1"], seed);
+    let seed = "invalid value '0.5' for '--seed <N>': expected a whole number from -2^63 to 2^64 - 1, but got 0.5";
+    refuse(x, &["--seed", "0.5"], seed);
 }
 
 #[test]

@@ -370,7 +370,7 @@ fn what_cannot_be_trained_is_refused_in_one_line() {
     let short = "short.txt: the text has 19 characters, and its last tenth has to be longer than a block of 64";
     refuse(&["--data", "short.txt"], short);
     refuse(&["--data", "latin1.txt"], "latin1.txt: expected a text in UTF-8");
-    refuse(&["--data", "no.txt"], "cannot read no.txt: No such file or directory (os error 2)");
+    refuse(&["--data", "no.txt"], "no.txt: No such file or directory (os error 2)");
     refuse(&with(&["--vocab-size", "3"]), "the text has 23 different characters, and the model 3 tokens");
     refuse(&with(&["--hidden", "3"]), "--hidden is for --model mlp");
     let beta = "invalid value '1' for '--beta1 <SHARE>': expected a number of at least 0 and below 1, but got 1";
