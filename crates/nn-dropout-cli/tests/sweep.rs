@@ -376,6 +376,7 @@ fn a_file_that_is_not_a_study_of_this_is_refused_and_left_alone() {
     other("format.db", "PRAGMA user_version = 7");
     other("version.db", "UPDATE experiment SET program = '0.0.9'");
     other("unmeasured.db", "DELETE FROM epoch WHERE trial = 1");
+    other("unreadable.db", "UPDATE trial SET settings = '{\"dropout\":2}' WHERE id = 1");
     other("backwards.db", "PRAGMA ignore_check_constraints = 1; UPDATE trial SET seconds = -1");
     other("uneven.db", "DELETE FROM epoch WHERE trial = 2 AND epoch = 3");
     let mut damaged = good.clone();
@@ -396,6 +397,7 @@ fn a_file_that_is_not_a_study_of_this_is_refused_and_left_alone() {
             "a study of nn-dropout 0.0.9, whose numbers may differ from those of this version, 0.1.0",
         ),
         (QUICK, "damaged.db", "the study is damaged: "),
+        (QUICK, "unreadable.db", "the study is damaged: it says \"{\\\"dropout\\\":2}\""),
         (QUICK, "backwards.db", "the study is damaged: CHECK constraint failed in trial"),
         (QUICK, "cut.db", "the study is damaged: "),
         (

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Result, anyhow, bail, ensure};
 use humantime::format_rfc3339_seconds;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
 use super::trial::{Results, State, Trial, TrialResult};
@@ -137,7 +138,7 @@ impl Storage {
                 })
             })?;
             let result = TrialResult {
-                trial: serde_json::from_str(&key)?,
+                trial: from_json(&key)?,
                 state: if row.get_ref(2)?.as_str()? == State::Stopped.name() {
                     State::Stopped
                 } else {
@@ -320,8 +321,13 @@ fn check(database: &Connection, experiment: &Experiment) -> Result<()> {
         bail!("a study of another experiment: it has {difference}");
     }
     let begun = format!("this study was begun with on {begun}");
-    check_same(&serde_json::from_str::<Vec<Input>>(&inputs)?, &experiment.inputs, &begun)
+    check_same(&from_json::<Vec<Input>>(&inputs)?, &experiment.inputs, &begun)
         .map_err(|error| anyhow!("{error}: name another study with --study, or another folder with --out"))
+}
+
+/// What a cell of an intact study says.
+fn from_json<T: DeserializeOwned>(cell: &str) -> Result<T> {
+    serde_json::from_str(cell).map_err(|_| anyhow!("the study is damaged: it says {cell:?}"))
 }
 
 /// The error with the file, in plain words.
