@@ -463,7 +463,10 @@ fn a_study_goes_on_with_the_contents_of_its_files_and_not_with_their_names() {
     succeed(&folder, &words(&line));
     // What only some editors write makes no other text of it.
     write(&folder, "story.txt", &format!("\u{feff}{}", story()));
-    assert!(run(&folder, &words(&line)).status.success());
+    let output = run(&folder, &words(&line));
+    assert!(output.status.success());
+    let note = "note: story.txt: the byte order mark at the start is left out\n";
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), note);
     assert_eq!(count(&folder.path().join("story/study.db"), "state = 'complete'"), 1);
     write(&folder, "story.txt", &story().replacen("cat", "tac", 1));
     let said =

@@ -120,7 +120,7 @@ pub fn sweep(args: &SweepArgs) -> Result<Ended> {
     let mut storage = folder.open(&experiment)?;
     match &objective {
         Objective::Mlp(_, table) => table.description.tell(output.quiet),
-        Objective::Gpt(settings, source, _) => source.print_note(settings),
+        Objective::Gpt(_, source, _) => source.print_note(),
     }
     interrupt::listen()?;
     if let Some(deadline) = args.time_budget.and_then(|budget| Instant::now().checked_add(budget)) {

@@ -129,7 +129,7 @@ fn train_gpt(settings: &GptSettings, output: &Output, resume: bool) -> Result<En
         }
         None => gpt::run::create(settings, output)?,
     };
-    source.print_note(settings);
+    source.print_note();
     interrupt::listen()?;
     gpt::run::train(&run, &source, &mut trainer)?;
     bar.finish_and_clear();

@@ -32,9 +32,9 @@ pub enum Data {
 
 impl Source {
     /// Tells the user what was changed in the text. It follows all checks, which end in one line if they fail.
-    pub fn print_note(&self, settings: &GptSettings) {
-        if let (Data::Text { text, .. }, Some(path)) = (&self.data, &settings.data) {
-            print_note(&path.display().to_string(), text.note.as_deref());
+    pub fn print_note(&self) {
+        if let (Data::Text { text, .. }, Some(input)) = (&self.data, self.inputs.first()) {
+            print_note(input.name(), text.note.as_deref());
         }
     }
 

@@ -22,6 +22,10 @@ impl Input {
         let name = if path == Path::new(STDIN) { "standard input".to_owned() } else { path.display().to_string() };
         Self { kind: kind.to_owned(), name, blake3 }
     }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// Refuses a file that is not the one of before. `begun` says what was begun with that one.

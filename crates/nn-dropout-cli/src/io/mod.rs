@@ -2,8 +2,8 @@
 
 pub mod files;
 pub mod guard;
-pub mod npy;
 pub mod input;
+pub mod npy;
 pub mod run_dir;
 mod safetensors;
 pub mod source;
