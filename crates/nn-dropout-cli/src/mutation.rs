@@ -124,7 +124,7 @@ fn read_table(path: &Path, bytes: &[u8]) -> Result<()> {
     let columns = cells.header.len();
     while let Some(row) = cells.next()? {
         for column in 0..columns {
-            let _ = (row.cell(column).name(), row.text(column));
+            let _ = (row.cell(column).name(), row.value(column));
         }
     }
     whole.map(drop)

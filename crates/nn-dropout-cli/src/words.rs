@@ -1,5 +1,14 @@
 //! Texts of the user in messages: on one line, and not too long.
 
+/// Prints a line. Whoever closed the pipe does not want it, and results are in files: that is no reason to stop.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+pub(crate) use say;
+
 /// The most characters of a text that are shown.
 const LONGEST: usize = 40;
 

@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread::sleep;
@@ -413,4 +414,27 @@ fn options_of_the_other_model_are_refused() {
         &["generate", "--run", "run"],
         "the run in run is of a perceptron, which `nn-dropout predict` takes, not of a GPT",
     );
+}
+
+#[test]
+fn a_text_can_be_compressed_or_come_from_standard_input() {
+    let folder = with_text();
+    let train = |data: &str, out: &str| {
+        let mut args = [TINY, &["--max-iters", "2", "--quiet"]].concat();
+        args[4] = data;
+        let place = args.iter().position(|arg| *arg == "run").unwrap();
+        args[place] = out;
+        let mut child = program(&folder, &args).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        if data == "-" {
+            input.write_all(&fs::read(folder.path().join("text.txt")).unwrap()).unwrap();
+        }
+        drop(input);
+        assert!(child.wait().unwrap().success(), "{data}");
+        results(&folder, out)
+    };
+    let text = fs::read(folder.path().join("text.txt")).unwrap();
+    fs::write(folder.path().join("text.txt.zst"), zstd::encode_all(&text[..], 3).unwrap()).unwrap();
+    let plain = train("text.txt", "plain");
+    assert!(train("text.txt.zst", "compressed") == plain && train("-", "piped") == plain);
 }

@@ -250,6 +250,70 @@ fn predictions_can_be_a_parquet_file() {
 }
 
 #[test]
+fn an_output_is_never_the_data_or_a_device_and_names_no_column_twice() {
+    let folder = classifier();
+    let before = fs::read(folder.path().join("table.csv")).unwrap();
+    let refuse =
+        |more: &str, line: &str| refuse(&folder, &words(&format!("predict --run run --data table.csv {more}")), line);
+    refuse("--output ./table.csv", "./table.csv is the data: name another file with --output");
+    refuse("--output run", "cannot write run: expected a regular file, or a new one");
+    refuse("--keep y,y", "two columns of the predictions would be named `y`; leave one out of --keep");
+    let csv = "out.csv.gz: predictions are CSV or Parquet: expected a name that ends in .csv or .parquet, not in .gz";
+    refuse("--output out.csv.gz", csv);
+    fs::write(folder.path().join("class.csv"), "a,b,class\n0.5,0.5,x\n").unwrap();
+    let twice = "two columns of the predictions would be named `class`; leave one out of --keep";
+    self::refuse(&folder, &words("predict --run run --data class.csv --keep class"), twice);
+    assert!(fs::read(folder.path().join("table.csv")).unwrap() == before);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("real.csv", folder.path().join("link.csv")).unwrap();
+        fs::write(folder.path().join("real.csv"), "old").unwrap();
+        said(&folder, &words("predict --run run --data table.csv --output link.csv"));
+        assert!(
+            folder.path().join("link.csv").is_symlink()
+                && fs::read_to_string(folder.path().join("real.csv")).unwrap().starts_with("class,")
+        );
+        refuse("--output /dev/full", "cannot write /dev/full: expected a regular file, or a new one");
+    }
+}
+
+#[test]
+fn kept_columns_of_parquet_keep_their_types() {
+    let folder = TempDir::new().unwrap();
+    let tables = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tables");
+    let train = format!(
+        "train --data {tables}/polars.parquet --target count --task regression --hidden 4 --epochs 2 --out run"
+    );
+    said(&folder, &words(&train));
+    let keep = "weight,count,colour,tame,day,seen,kind";
+    for name in ["kept.parquet", "kept.csv"] {
+        said(
+            &folder,
+            &words(&format!("predict --run run --data {tables}/pyarrow-ns.parquet --keep {keep} --output {name}")),
+        );
+    }
+    // A network learns the same from the kept columns as from the table itself.
+    let learn = |data: &str, out: &str| {
+        said(
+            &folder,
+            &words(&format!("train --data {data} --target kind --ignore prediction --hidden 4 --epochs 2 --out {out}")),
+        );
+        fs::read(folder.path().join(out).join("model.safetensors")).unwrap()
+    };
+    let plain = fs::read_to_string(format!("{tables}/pandas-plain.csv")).unwrap();
+    let with = |(n, line): (usize, &str)| format!("{line},{}\n", if n == 0 { "prediction" } else { "0" });
+    fs::write(folder.path().join("plain.csv"), plain.lines().enumerate().map(with).collect::<String>()).unwrap();
+    let expected = learn("plain.csv", "of-plain");
+    assert!(learn("kept.parquet", "of-parquet") == expected && learn("kept.csv", "of-csv") == expected);
+    let described = succeed(&folder, &words("describe --data kept.parquet"));
+    assert!(
+        described.contains("numbers     `weight`, `count`, `prediction`")
+            && described.contains("dates       `day` (2023"),
+        "{described}"
+    );
+}
+
+#[test]
 fn new_rows_are_read_as_those_of_the_training() {
     let folder = TempDir::new().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();

@@ -111,7 +111,7 @@ fn the_same_table_of_all_programs_is_read_alike() {
             assert!(description.contains("\nmissing     2 in `weight`, 1 in `colour`\n"), "{description}");
         } else {
             let line = refuse(&folder, &words(&format!("describe --data {path}")));
-            assert!(line.contains("is not UTF-8") && line.ends_with("as in --encoding windows-1252"), "{line}");
+            assert!(line.ends_with("such as --encoding windows-1252 (Western Europe) or shift_jis (Japan)"), "{line}");
         }
     }
 }
@@ -157,15 +157,22 @@ fn a_quote_that_never_closes_is_refused_where_it_opens() {
 fn rows_of_another_length_are_refused_with_what_to_do() {
     assert_eq!(
         refused("a,y\n1,0\n2,1,3\n", ""),
-        "line 3 has 3 cells, and the header has 2: put cells that hold `,` between quotes, or name the missing columns in the header"
+        "line 3 has 3 cells, but the header has 2: put cells that hold `,` between quotes, or name the missing columns in the header"
     );
     assert_eq!(
         refused("a;b;y\n1;2;0\n1;2\n", ""),
-        "line 3 has 2 cells, and the header has 3: fill the row up, or remove it"
+        "line 3 has 2 cells, but the header has 3: complete the row, or remove it"
     );
     // R gives the names of the rows no name; but a separator at the end of each row is no name.
-    assert!(described("a,b\nx,1,2\ny,3,4\n", "").contains("left out    `column 1` (it has no name"));
-    assert!(refused("a,b\n1,2,\n3,4,\n", "").starts_with("line 2 has 3 cells, and the header has 2"));
+    assert!(described("a,b\n\"x\",1,2\n\"y\",3,4\n", "").contains("left out    `column 1` (it has no name"));
+    for table in [
+        "a,b\n1,2,\n3,4,\n",
+        "a,b\n1,2,\n3,4,note\n",
+        "weight,kind\n1,5,cat\n2,7,dog\n",
+        "weight,kind\n\"1\",5,cat\n\"2\",7,dog\n\"1\",9,cat\n",
+    ] {
+        assert!(refused(table, "").starts_with("line 2 has 3 cells, but the header has 2"), "{table}");
+    }
 }
 
 #[test]
@@ -222,7 +229,6 @@ fn numbers_are_read_as_people_write_them() {
         (";", ["1,5", "2,25"], 1.875),
         (";", ["1.234,5", "999,5"], 1117.0),
         (";", ["1,234", "2,345"], 1.7895),
-        (";", ["1.234", "2.345"], 1.7895),
         ("\t", ["1.5", "2.5"], 2.0),
         ("|", ["1.5", "2.5"], 2.0),
         (",", ["12 %", "14 %"], 13.0),
@@ -233,6 +239,18 @@ fn numbers_are_read_as_people_write_them() {
     ] {
         let found = mean(&table(separator, values));
         assert!((found / expected - 1.0).abs() < 0.01 * expected, "{values:?}: {found}");
+    }
+    // What can be read in two ways is refused, unless all that speaks for one of them agrees.
+    for table in [
+        "pop;k\n999;a\n1.234;b\n12.345;a\n",
+        "answers,price\n\"1,2\",\"1,234\"\n\"2,3\",999\n",
+        "version;price\n1.10;1,234\n1.9;2,500\n",
+    ] {
+        let line = refused(table, "");
+        assert!(
+            line.ends_with("can be read as two numbers; say which mark is decimal with --decimal . or --decimal ,"),
+            "{line}"
+        );
     }
     // Other columns show which mark is decimal, as far as a column of its own does not.
     let german = described("a;b\n1.234;0,5\n2.345;1,5\n", "");
@@ -324,8 +342,138 @@ fn indexes_and_names_of_rows_are_left_out() {
     assert!(
         described("a,y,\n1,0,\n3,1,\n", "--target y").contains("left out    `column 3` (all of its cells are missing)")
     );
-    let line = refused("name,y\nx,0\n,1\n", "--target y --ignore name");
-    assert_eq!(line, "there is no column besides `y` to predict it from; `name` is left out: --ignore");
+    let folder = folder("t.csv", "name,y\nx,0\n,1\n");
+    let line = refuse(&folder, &words("train --data t.csv --target y --ignore name"));
+    assert_eq!(line, "error: t.csv: there is no column besides `y` to predict it from; `name` is left out: --ignore");
+}
+
+#[test]
+fn a_column_of_numbers_and_texts_is_categories_with_a_warning_or_has_a_mistake() {
+    // Every fourth ticket has letters. All differ, so nothing can be learned from them.
+    let tickets = described(
+        &rows("ticket,y", 80, |n| format!("{}{},{}", ["", "", "", "PC "][n % 4], 10_000 + n * 7, n % 2)),
+        "--target y",
+    );
+    assert!(tickets.contains("left out    `ticket` (80 different texts in 80 cells"), "{tickets}");
+    let grades = described(
+        &rows("grade,y", 80, |n| format!("{},{}", ["1", "2", "absent", "3"][n * 7 % 4], n % 2)),
+        "--target y",
+    );
+    let warning = "warning: column `grade` holds numbers and texts, such as `absent`, so all of its cells are categories; correct the texts";
+    assert!(grades.contains("categories  `grade` (4)") && grades.contains(warning), "{grades}");
+    let dates = described("day,y\nunknown,0\n2024-01-05,1\n2024-01-06,0\n", "--target y");
+    assert!(dates.contains("column `day` holds numbers and texts, such as `unknown`"), "{dates}");
+    // A few texts are mistakes.
+    for (row, cell) in [(0, "many"), (10, "n.a.")] {
+        let line = refused(
+            &rows("a,y", 40, |n| format!("{},{}", if n == row { cell.to_owned() } else { n.to_string() }, n % 2)),
+            "",
+        );
+        let hint = "; correct the cell, or add --categories \"a\" if all are categories";
+        assert!(
+            line.starts_with(&format!("row {}, column `a`: expected a number", row + 1)) && line.ends_with(hint),
+            "{line}"
+        );
+    }
+    let line = refused(
+        &rows("a,y", 40, |n| format!("\"{}\",{}", if n == 30 { "1,5".to_owned() } else { format!("{n}.5") }, n % 2)),
+        "",
+    );
+    assert!(
+        line.ends_with("got `1,5`; say which mark is decimal in all cells with --decimal . or --decimal ,"),
+        "{line}"
+    );
+    // So is a missing header.
+    let headless = described("5.1,3.5,setosa\n4.9,3.0,setosa\n", "");
+    assert!(
+        headless.ends_with("warning: most names of columns are numbers: is the header row missing?\n"),
+        "{headless}"
+    );
+}
+
+#[test]
+fn what_a_network_cannot_take_is_refused() {
+    let table = |outlier: &str| {
+        rows("a,y", 200, |n| format!("{},{}", if n == 77 { outlier.to_owned() } else { (n % 7).to_string() }, n % 2))
+    };
+    let folder = folder("t.csv", table("3"));
+    said(&folder, "train --data t.csv --target y --hidden 2 --epochs 1 --out run");
+    write(&folder, "new.csv", "a\n1\n1e300\n");
+    let line = refuse(&folder, &words("predict --run run --data new.csv"));
+    assert!(
+        line.starts_with("error: new.csv: row 2, column `a`: 1000000")
+            && line.contains("is more than 1e9 deviations away from the mean"),
+        "{line}"
+    );
+    write(&folder, "t.csv", table("1e200"));
+    for target in ["--target y", "--target a --task regression"] {
+        for train in ["train", "sweep --rates 0,0.5 --seeds 1"] {
+            // In the training part the others lose all differences; in the validation part it is refused.
+            let output =
+                common::run(&folder, &words(&format!("{train} --data t.csv {target} --hidden 2 --epochs 1 --seed 1")));
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert!(
+                output.status.success() || stderr.contains("deviations away from the mean of the training rows"),
+                "{stderr}"
+            );
+        }
+    }
+}
+
+#[test]
+fn names_of_classes_and_categories_keep_what_tells_them_apart() {
+    let classes = |labels: [&str; 2]| {
+        described(&rows("a,y", 60, |n| format!("{}.5,{}", n * 7 % 10, labels[n % 2])), "--target y")
+    };
+    assert!(
+        classes(["18446744073709551615", "18446744073709551614"])
+            .contains("`18446744073709551614` 50.0 %, `18446744073709551615` 50.0 %")
+    );
+    // Numbers are spelt alike only where all names are numbers.
+    let mixed = described("a,y\n1,1e3\n2,abc\n3,1000\n4,1000\n", "--target y");
+    assert!(mixed.contains("3 classes, `1000` 50.0 %, `1e3` 25.0 %, `abc` 25.0 %"), "{mixed}");
+    let folder = folder("t.csv", rows("a,y", 60, |n| format!("{},{}", ["1.0", "2.0", ""][n % 3], n % 2)));
+    said(&folder, "train --data t.csv --target y --categories a --hidden 4 --epochs 2 --out run");
+    write(&folder, "new.csv", "a\n1\n2\n");
+    write(&folder, "old.csv", "a\n1.0\n2.0\n");
+    assert_eq!(
+        succeed(&folder, &words("predict --run run --data new.csv")),
+        succeed(&folder, &words("predict --run run --data old.csv"))
+    );
+    let many = described(&rows("a,y", 400, |n| format!("{}.5,{}", n * 7 % 10, n % 90)), "--target y");
+    assert!(many.contains("warning: column `y` has 90 different whole numbers, each of which is a class; to predict a number, add --task regression"));
+}
+
+#[test]
+fn wrong_bytes_of_an_encoding_are_refused() {
+    for (bytes, encoding, expected) in [
+        (&b"c,k\nM\xfcller,a\n"[..], "utf-8", "line 2 is not UTF-8"),
+        (&b"c,k\nM\xfcller,a\n"[..], "shift_jis", "line 2 is not Shift_JIS; name another --encoding"),
+        (&b"c,k\nM\xfcller,a\n"[..], "latin-1", ""),
+        (&b"c,k\n\x93\xfa,a\n"[..], "cp932", ""),
+    ] {
+        let folder = folder("t.csv", bytes);
+        let line = format!("describe --data t.csv --encoding {encoding}");
+        if expected.is_empty() {
+            succeed(&folder, &words(&line));
+        } else {
+            let line = refuse(&folder, &words(&line));
+            assert!(line.starts_with(&format!("error: t.csv: {expected}")), "{line}");
+        }
+    }
+}
+
+#[test]
+fn nobody_has_to_listen() {
+    let folder = folder("t.csv", rows("a,y", 60, |n| format!("{}.5,{}", n * 7 % 10, n % 2)));
+    for line in ["describe --data t.csv", "train --data t.csv --target y --hidden 2 --epochs 1 --out run"] {
+        let mut child = program(&folder, &words(line)).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(matches!(output.status.code(), Some(0 | 2)) && stderr.lines().count() <= 1, "{line}: {stderr}");
+    }
+    assert!(folder.path().join("run/report.html").exists());
 }
 
 #[test]
@@ -341,6 +489,8 @@ fn a_column_that_gives_the_target_away_is_told() {
     assert!(!warned("a,y", &|n| format!("of {},{}", n / 25, noise(n) % 2), ""));
     assert!(warned("a,y", &|n| format!("{},{}", noise(n), 3.5 * noise(n) as f64 - 7.0), "--task regression"));
     assert!(!warned("a,y", &|n| format!("{},{}", noise(n), noise(n) + noise(n + 1)), "--task regression"));
+    // A missing cell says something too.
+    assert!(warned("a,y", &|n| format!("{},{}", ["yes", ""][n % 2], n % 2), ""));
     // Equal numbers of two classes.
     assert!(!warned("a,y", &|n| format!("{},{}", n / 100, n / 99), ""));
 }
@@ -370,8 +520,8 @@ fn dates_are_numbers_with_a_calendar() {
         "row 1, column `day`: `03/04/2024` can mean two days; write dates as in 2024-01-31"
     );
     assert_eq!(
-        refused("day\n2024-01-31\nsoon\n", ""),
-        "row 2, column `day`: expected a date, as before, but got `soon`; if they are categories, add --categories \"day\""
+        refused(&rows("day", 20, |n| if n == 1 { "soon".to_owned() } else { "2024-01-31".to_owned() }), ""),
+        "row 2, column `day`: expected a date, as before, but got `soon`; correct the cell, or add --categories \"day\" if all are categories"
     );
 
     // A date can be the target, too.
@@ -458,15 +608,15 @@ fn a_target_that_names_the_rows_is_refused() {
     let line = refuse(&folder, &words("train --data t.csv --target y"));
     assert_eq!(
         line,
-        "error: t.csv: column `y` has 2000 classes in 2000 rows, 2000 of them in a single row: it names rows, not classes; for a number \
-         add --task regression"
+        "error: t.csv: column `y` has 2000 classes in 2000 rows, 2000 of them in a single row: it names rows, not classes; to \
+         predict a number or a date, add --task regression"
     );
     let few = described(
         &rows("a,y", 60, |n| format!("{}.5,{}", n * 7 % 10, if n < 3 { n + 5 } else { n % 2 })),
         "--target y",
     );
     assert!(
-        few.ends_with("warning: 3 of 5 classes have a single row: training and validation cannot both have it\n"),
+        few.ends_with("warning: 3 of 5 classes have only one row, so each is in the training or in the validation part, not in both\n"),
         "{few}"
     );
 }
@@ -510,10 +660,10 @@ fn names_that_are_not_there_are_told_in_one_short_line() {
     // Line breaks in headers and cells stay inside the line.
     assert_eq!(refused("\"a\nb\",c\n1,2\n", "--target d"), "there is no column `d`; only `a\\nb`, `c`");
     assert_eq!(
-        refused("a\n1\n\"x\ny\"\n", ""),
-        "row 2, column `a`: expected a number, as before, but got `x\\ny`; if they are categories, add --categories \"a\""
+        refused(&rows("a", 20, |n| if n == 1 { "\"x\ny\"".to_owned() } else { n.to_string() }), ""),
+        "row 2, column `a`: expected a number, as before, but got `x\\ny`; correct the cell, or add --categories \"a\" if all are categories"
     );
-    let long = format!("a\n1\n{}\n", "x".repeat(10_000));
+    let long = rows("a", 20, |n| if n == 1 { "x".repeat(10_000) } else { n.to_string() });
     assert!(refused(&long, "").len() < 200);
 }
 

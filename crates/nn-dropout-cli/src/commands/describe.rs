@@ -1,11 +1,12 @@
 //! `nn-dropout describe`: what a table holds, and what looks wrong with it.
 
+use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
 use super::Ended;
-use crate::io::source::Source;
+use crate::io::source::{Source, shown};
 use crate::settings::{CsvOptions, MlpSettings, Options, Task};
 use crate::table::{Contents, Description};
 
@@ -47,10 +48,9 @@ pub fn describe(args: &DescribeArgs) -> Result<Ended> {
         ..Options::default()
     });
     let contents = Source::open(&args.data).and_then(|source| Contents::read(&source, &settings));
-    let description = Description::of(&contents.with_context(|| args.data.display().to_string())?);
-    print!("{description}");
-    for warning in &description.warnings {
-        println!("warning: {warning}");
-    }
+    let description = Description::of(&contents.with_context(|| shown(&args.data))?);
+    let warnings: String = description.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+    let mut out = stdout().lock();
+    write!(out, "{description}{warnings}").and_then(|()| out.flush()).context("cannot write the description")?;
     Ok(Ended::Finished)
 }

@@ -4,18 +4,19 @@ use std::io::{Write, stdout};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
 
 use super::Ended;
+use crate::interrupt;
 use crate::io::files::{Staged, publish};
-use crate::io::source::Source;
+use crate::io::source::{Source, shown};
 use crate::mlp::model::Mlp;
 use crate::mlp::prediction::{Columns, ROWS, SEED, sample};
 use crate::mlp::run::{load_model, load_settings};
 use crate::settings::CsvOptions;
 use crate::settings::numbers::{count, seed};
-use crate::table::{Cells, Feature, Kind, Schema, TableWriter, Target, Value};
+use crate::table::{Cells, Encoder, Kind, Schema, TableWriter, Target, Value};
 use crate::words::{instead, quoted};
 
 /// Predict the rows of a table with a trained perceptron
@@ -53,6 +54,12 @@ pub struct PredictArgs {
 }
 
 pub fn predict(args: &PredictArgs) -> Result<Ended> {
+    let as_parquet = args.output.as_deref().map_or(Ok(false), is_parquet)?;
+    if let Some(output) = &args.output {
+        let is_data =
+            args.data.canonicalize().is_ok_and(|data| output.canonicalize().is_ok_and(|output| output == data));
+        ensure!(!is_data, "{} is the data: name another file with --output", output.display());
+    }
     let (settings, schema) = load_settings(&args.run)?;
     ensure!(
         !args.probabilities || matches!(schema.target, Target::Classes(_)),
@@ -63,9 +70,16 @@ pub fn predict(args: &PredictArgs) -> Result<Ended> {
     let device = if args.samples.is_some() { Device::flex().autodiff() } else { Device::flex() };
     let model = load_model(&args.run, &settings, &schema, args.seed, &device)?;
     let predictor = Predictor { args, schema: &schema, model, device };
+    interrupt::listen()?;
     match &args.output {
-        Some(path) => publish([predictor.write(Staged::new(path)?, is_parquet(path))?])?,
-        None => predictor.write(stdout(), false)?.flush()?,
+        Some(path) => {
+            let written = predictor.write(Staged::new(path)?, as_parquet)?;
+            if interrupt::noted() {
+                return Ok(Ended::Interrupted);
+            }
+            publish([written])?;
+        }
+        None => predictor.write(stdout(), false)?.flush().context("cannot write the predictions")?,
     }
     if args.samples.is_some() && settings.dropout.get() == 0.0 {
         eprintln!(
@@ -75,8 +89,16 @@ pub fn predict(args: &PredictArgs) -> Result<Ended> {
     Ok(Ended::Finished)
 }
 
-fn is_parquet(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet") || end.eq_ignore_ascii_case("pq"))
+/// Whether the name of a file asks for Parquet, and not for CSV.
+fn is_parquet(path: &Path) -> Result<bool> {
+    match path.extension().map(|end| end.to_string_lossy().to_lowercase()).as_deref() {
+        Some("parquet" | "pq") => Ok(true),
+        None | Some("csv" | "txt") => Ok(false),
+        Some(end) => bail!(
+            "{}: predictions are CSV or Parquet: expected a name that ends in .csv or .parquet, not in .{end}",
+            path.display()
+        ),
+    }
 }
 
 struct Predictor<'a> {
@@ -87,63 +109,93 @@ struct Predictor<'a> {
 }
 
 impl Predictor<'_> {
-    /// Predicts all rows into a table, a few at a time, and gives the output back.
+    /// Predicts all rows into a table, some at a time, and gives the output back.
     fn write<W: Write + Send>(&self, output: W, as_parquet: bool) -> Result<W> {
-        self.write_rows(output, as_parquet).with_context(|| self.args.data.display().to_string())
-    }
+        let Self { args, schema, model, device } = self;
+        let columns = Columns::of(&schema.target, args.samples.is_some(), args.probabilities);
+        let samples = args.samples.map_or(1, NonZeroUsize::get);
+        let path = || shown(&args.data);
 
-    fn write_rows<W: Write + Send>(&self, output: W, as_parquet: bool) -> Result<W> {
-        let Self { args, schema, .. } = self;
-        let source = Source::open(&args.data)?;
-        let is_known = schema.blake3.is_some() && schema.blake3 == Some(source.hash()?);
-        let usual = |name: &str| {
-            schema.features.iter().find(|feature| feature.name == name).map(Feature::reading).unwrap_or_default()
-        };
-        let mut cells = Cells::open(&source, &args.csv, usual)?;
-        let header = cells.header.clone();
-        let mut encoder = schema.encoder(&header, &cells.readings)?;
-        let kept = kept(&args.keep, &header)?;
-        let columns = Columns { uncertain: args.samples.is_some(), probabilities: args.probabilities };
-        let names = args.keep.iter().map(|name| (name.clone(), Kind::Text)).chain(columns.header(&schema.target));
-        let names: Vec<(String, Kind)> = names.collect();
-        let open =
-            |output| if as_parquet { TableWriter::parquet(output, &names) } else { TableWriter::csv(output, &names) };
-
+        let source = Source::open(&args.data).with_context(path)?;
+        let mut rows = Rows::open(&source, args, schema).with_context(path)?;
         // Nothing is written before the first rows have been read.
-        let (mut output, mut table) = (Some(output), None);
-        let (mut features, mut texts, mut rows) = (Vec::new(), Vec::new(), 0);
-        loop {
-            let row = cells.next()?;
-            let is_last = row.is_none();
-            if let Some(row) = row {
-                rows += 1;
-                encoder.add(rows, |column| row.cell(column), &mut features)?;
-                texts.extend(kept.iter().map(|&column| row.text(column).into_owned()));
-            }
-            if features.len() == ROWS * schema.inputs() || is_last {
-                ensure!(rows > 0, "the file has no rows");
-                let table = match output.take() {
-                    Some(output) => table.insert(open(output)?),
-                    None => table.as_mut().context("it is open")?,
-                };
-                let predictions =
-                    sample(&self.model, schema, &features, args.samples.map_or(1, NonZeroUsize::get), &self.device);
-                let mut texts = texts.drain(..);
-                for prediction in predictions {
-                    let kept = texts.by_ref().take(kept.len()).map(|text| Value::Text(text.into()));
-                    let row: Vec<Value> = kept.chain(columns.values(&schema.target, &prediction)).collect();
-                    table.add(&row)?;
-                }
-                features.clear();
-            }
-            if is_last {
-                break;
-            }
+        rows.read().with_context(path)?;
+        ensure!(rows.count > 0, "{}: the file has no rows", path());
+        let kinds = rows.places.iter().map(|&column| rows.cells.kind(column));
+        let kept = args.keep.iter().cloned().zip(kinds);
+        let header: Vec<(String, Kind)> = kept.chain(columns.header(&schema.target)).collect();
+        for (place, (name, _)) in header.iter().enumerate() {
+            let is_new = header[..place].iter().all(|(other, _)| other != name);
+            ensure!(is_new, "two columns of the predictions would be named {}; leave one out of --keep", quoted(name));
         }
-        if is_known {
+        let mut table = TableWriter::new(output, &header, as_parquet)?;
+        while !rows.features.is_empty() && !interrupt::noted() {
+            let mut kept = rows.kept.drain(..);
+            for prediction in sample(model, schema, &rows.features, samples, device) {
+                let kept = kept.by_ref().take(args.keep.len());
+                let row: Vec<Value> = kept.chain(columns.values(&schema.target, &prediction)).collect();
+                table.add(&row)?;
+            }
+            drop(kept);
+            rows.read().with_context(path)?;
+        }
+        if schema.blake3.is_some() && schema.blake3 == Some(source.hash()?) {
             eprintln!("note: the run was trained on this very table, so the predictions are better than for new rows");
         }
-        for unknown in encoder.unknown() {
+        rows.tell_unknown();
+        table.finish()
+    }
+}
+
+/// The rows of a table, some at a time.
+struct Rows<'a> {
+    cells: Cells,
+    encoder: Encoder<'a>,
+    /// The inputs of the model.
+    features: Vec<f32>,
+    /// How many of them there are at most.
+    most: usize,
+    /// The places of the columns to keep.
+    places: Vec<usize>,
+    /// Their cells, row by row.
+    kept: Vec<Value<'static>>,
+    /// The rows that have been read.
+    count: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn open(source: &Source, args: &PredictArgs, schema: &'a Schema) -> Result<Self> {
+        let cells = Cells::open(source, &args.csv, |name| schema.reading(name))?;
+        let (encoder, places) = (schema.encoder(&cells.header, &cells.readings)?, kept(&args.keep, &cells.header)?);
+        for column in places.iter().copied().chain(encoder.places()) {
+            cells.check(column)?;
+        }
+        Ok(Self {
+            encoder,
+            places,
+            cells,
+            features: Vec::new(),
+            most: ROWS * schema.inputs(),
+            kept: Vec::new(),
+            count: 0,
+        })
+    }
+
+    /// Reads the next rows; none at the end.
+    fn read(&mut self) -> Result<()> {
+        self.features.clear();
+        while self.features.len() < self.most
+            && let Some(row) = self.cells.next()?
+        {
+            self.count += 1;
+            self.encoder.add(self.count, |column| row.cell(column), &mut self.features)?;
+            self.kept.extend(self.places.iter().map(|&column| row.value(column).into_owned()));
+        }
+        Ok(())
+    }
+
+    fn tell_unknown(&self) {
+        for unknown in self.encoder.unknown() {
             let (column, example) = (quoted(&unknown.column), quoted(&unknown.example));
             let (count, cells) = (unknown.count, unknown.cells);
             let as_what = if unknown.are_others { "others" } else { "missing" };
@@ -151,7 +203,6 @@ impl Predictor<'_> {
                 "note: column {column}: {count} of {cells} cells hold what the model has not seen, such as {example}, and count as {as_what}"
             );
         }
-        table.context("it is open")?.finish()
     }
 }
 

@@ -29,6 +29,7 @@ use crate::sweep::{
 };
 use crate::table::Table;
 use crate::trainer::progress_bar;
+use crate::words::say;
 use crate::{interrupt, report};
 
 /// Find the dropout rate that is right for your data
@@ -145,12 +146,12 @@ fn finish(folder: &Folder, objective: &Objective, study: &Study, results: &Resul
     let is_done = ended.len() == study.len();
     if !is_done {
         let why = if interrupt::is_late() { "the time is over" } else { "interrupted" };
-        println!("{why} after {} of {} trials; the same command continues", ended.len(), study.len());
+        say!("{why} after {} of {} trials; the same command continues", ended.len(), study.len());
     }
     let how = if is_done || interrupt::is_late() { Ended::Finished } else { Ended::Interrupted };
     write(&out.join(TRIALS), &summary::csv(&ended)?)?;
     let Some(answer) = Answer::of(ended.iter().copied(), study.metric) else {
-        println!("no trial is complete; what is known is in {}", file.display());
+        say!("no trial is complete; what is known is in {}", file.display());
         return Ok(how);
     };
     let chosen = Trial { candidate: answer.rows[answer.chosen].candidate.clone(), seed: study.seed };
@@ -162,7 +163,7 @@ fn finish(folder: &Folder, objective: &Objective, study: &Study, results: &Resul
             let settings = chosen.mlp_settings(settings);
             let uncertainty = train_chosen(&settings, table, &out.join(CHOSEN), quiet)?;
             if uncertainty.is_none() {
-                println!("stopped before the chosen network was trained; the same command continues");
+                say!("stopped before the chosen network was trained; the same command continues");
             }
             uncertainty
         }
@@ -179,11 +180,11 @@ fn finish(folder: &Folder, objective: &Objective, study: &Study, results: &Resul
     };
     write(&out.join(REPORT), report.html()?.as_bytes())?;
 
-    println!("{}\n", summary::table(&answer, study.metric));
+    say!("{}\n", summary::table(&answer, study.metric));
     for sentence in answer.sentences() {
-        println!("{sentence}");
+        say!("{sentence}");
     }
-    println!("results in {}, the report in {}", out.display(), out.join(REPORT).display());
+    say!("results in {}, the report in {}", out.display(), out.join(REPORT).display());
     Ok(how)
 }
 

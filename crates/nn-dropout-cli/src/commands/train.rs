@@ -1,5 +1,7 @@
 //! `nn-dropout train`: one network, trained with dropout.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 use maud::Markup;
 use nn_dropout::Probability;
@@ -14,9 +16,10 @@ use crate::mlp::prediction::SEED;
 use crate::mlp::trainer::MlpTrainer;
 use crate::settings::file::{read, to_toml};
 use crate::settings::numbers::probability;
-use crate::settings::{GPT, GptSettings, MlpSettings, Options, Output, Settings, Task};
-use crate::table::{Description, Table};
+use crate::settings::{DIGITS, GPT, GptSettings, MlpSettings, Options, Output, Settings, Task};
+use crate::table::{Description, Part, Table, Target};
 use crate::trainer::{Trainer, progress_bar};
+use crate::words::say;
 use crate::{gpt, interrupt, mlp, report};
 
 /// Train a network with dropout: a multi-layer perceptron on a table, or a GPT on a text
@@ -71,28 +74,33 @@ fn train_mlp(settings: &MlpSettings, output: &Output) -> Result<Ended> {
     let Table { description, columns, .. } = table;
     drop(columns); // the split has what is needed of them
     description.tell(output.quiet);
+    if !output.quiet && settings.data != Path::new(DIGITS) {
+        let [train, validation] = [&trainer.split().train, &trainer.split().validation].map(Part::len);
+        say!("{:<11} {train} rows to train on, {validation} for validation", "split");
+    }
     interrupt::listen()?;
     let (history, _) = train_and_report(&run, settings, &description, &mut trainer)?;
     bar.finish_and_clear();
 
     let Some(last) = history.last() else {
-        println!("interrupted before the first epoch ended; the settings are in {}", run.path().display());
+        say!("interrupted before the first epoch ended; the settings are in {}", run.path().display());
         return Ok(Ended::Interrupted);
     };
     let is_finished = last.epoch == settings.epochs.get();
     if !is_finished {
-        println!("interrupted after {} of {} epochs", last.epoch, settings.epochs);
+        say!("interrupted after {} of {} epochs", last.epoch, settings.epochs);
     }
     let metric = settings.task.metric();
+    let unit = if let Target::Dates(..) = trainer.split().schema.target { " days" } else { "" };
     for (part, score) in [("training", last.train), ("validation", last.validation)] {
         let (title, shown) = (format!("{part} {}", metric.name()), metric.shown(score.metric));
         match settings.task {
-            Task::Classification => println!("{title:<20} {shown:>7}"),
-            Task::Regression => println!("{title:<13} {shown:>7}, {} {:.4}", metric.loss_name(), score.loss),
+            Task::Classification => say!("{title:<20} {shown:>7}"),
+            Task::Regression => say!("{title:<13} {shown:>7}, {} {:.4}{unit}", metric.loss_name(), score.loss),
         }
     }
     if settings.task == Task::Classification {
-        println!("{:<20} {:>5.1} points", "gap", 100.0 * (last.train.metric - last.validation.metric));
+        say!("{:<20} {:>5.1} points", "gap", 100.0 * (last.train.metric - last.validation.metric));
     }
     Ok(ended(&run, is_finished))
 }
@@ -140,18 +148,18 @@ fn train_gpt(settings: &GptSettings, output: &Output, resume: bool) -> Result<En
     run.write(REPORT, page.as_bytes())?;
     let is_finished = progress.step >= steps;
     if !is_finished {
-        println!("interrupted after {} of {steps} steps; resume with --resume", progress.step);
+        say!("interrupted after {} of {steps} steps; resume with --resume", progress.step);
     }
     if let Some((_, loss)) = train.last() {
-        println!("training loss    {loss:.4}");
+        say!("training loss    {loss:.4}");
     }
     if let Some((_, loss)) = validation.last() {
-        println!("validation loss  {loss:.4}");
+        say!("validation loss  {loss:.4}");
     }
     Ok(ended(&run, is_finished))
 }
 
 fn ended(run: &RunDir, is_finished: bool) -> Ended {
-    println!("results in {}, curves in {}", run.path().display(), run.file(REPORT).display());
+    say!("results in {}, curves in {}", run.path().display(), run.file(REPORT).display());
     if is_finished { Ended::Finished } else { Ended::Interrupted }
 }

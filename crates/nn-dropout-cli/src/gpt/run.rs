@@ -1,6 +1,6 @@
 //! The folder of a GPT's run: created or opened, and filled while the model trains.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::checkpoint;
 use super::source::{Data, Source};
@@ -11,6 +11,7 @@ use crate::io::run_dir::{CHECKPOINT, CONFIG, METRICS, RunDir, VOCABULARY, WEIGHT
 use crate::io::weights;
 use crate::settings::file::{Difference, differences, to_toml};
 use crate::settings::{GptSettings, Output};
+use crate::trainer::Trainer;
 
 /// A new folder for a run with these settings.
 pub fn create(settings: &GptSettings, output: &Output) -> Result<RunDir> {
@@ -62,6 +63,12 @@ impl Begun {
             }
             None => trainer,
         };
+        let (step, length) = (trainer.progress().step, trainer.length());
+        ensure!(
+            step <= length,
+            "the run in {} is at step {step} already; --max-iters has to be at least that",
+            run.path().display()
+        );
         run.write(CONFIG, to_toml(settings)?.as_bytes())?; // it may be longer now
         Ok((run, trainer))
     }

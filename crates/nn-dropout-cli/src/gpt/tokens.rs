@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::io::files;
 use crate::io::npy::read_npy_i64;
-use crate::io::source::Source;
+use crate::io::source::{Source, shown};
 use crate::io::text::{Decoded, decode};
 
 /// The characters that a model knows. The number of a token is the index of its character.
@@ -94,7 +94,7 @@ impl Text {
             Source::open(path)?.reader()?.read_to_end(&mut bytes)?;
             Self::of(bytes)
         };
-        read().with_context(|| path.display().to_string())
+        read().with_context(|| shown(path))
     }
 
     /// The text that is these bytes.

@@ -42,7 +42,10 @@ pub struct Staged {
 
 impl Staged {
     pub fn new(path: &Path) -> Result<Self> {
-        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        // A device or a pipe must not become a file, and a link keeps pointing to its file.
+        ensure!(!path.exists() || path.is_file(), "{}: expected a regular file, or a new one", cannot_write(path));
+        let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let folder = target.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
         // The user's umask decides who may read it, as for any program's files.
         #[cfg(unix)]
@@ -52,7 +55,7 @@ impl Staged {
             let message = error.to_string();
             anyhow!("{}", message.split(" at path ").next().unwrap_or(&message))
         });
-        Ok(Self { path: path.to_owned(), file: file.with_context(|| cannot_write(path))? })
+        Ok(Self { file: file.with_context(|| cannot_write(path))?, path: target })
     }
 
     /// Writes where the last call ended.

@@ -46,7 +46,10 @@ impl RunDir {
 
     /// The folder of an existing run.
     pub fn open(path: &Path) -> Result<Self> {
-        ensure!(path.join(CONFIG).exists(), "there is no run in {}", path.display());
+        let chosen = path.join("chosen");
+        let hint =
+            if chosen.join(CONFIG).exists() { format!("; did you mean {}?", chosen.display()) } else { String::new() };
+        ensure!(path.join(CONFIG).exists(), "there is no run in {}{hint}", path.display());
         Ok(Self { path: path.to_owned() })
     }
 

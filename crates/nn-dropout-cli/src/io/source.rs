@@ -10,6 +10,11 @@ use flate2::read::MultiGzDecoder;
 /// The name of standard input.
 pub const STDIN: &str = "-";
 
+/// The name of the data in messages.
+pub fn shown(path: &Path) -> String {
+    if path == Path::new(STDIN) { "standard input".to_owned() } else { path.display().to_string() }
+}
+
 /// Data that can be read more than once, but not by two readers at a time: they share one place in the file.
 pub struct Source {
     file: File,
@@ -68,6 +73,9 @@ impl Source {
                 bail!("an Excel workbook or another ZIP archive: save its table as CSV or Parquet")
             }
             [0xd0, 0xcf, 0x11, 0xe0, ..] => bail!("an old Excel workbook: save its table as CSV or Parquet"),
+            [0x93, b'N', b'U', b'M', ..] => {
+                bail!("a .npy file of NumPy: expected a table as CSV or Parquet, or a text")
+            }
             [b'B', b'Z', b'h', ..] | [0xfd, b'7', b'z', b'X', b'Z', ..] => {
                 bail!("compressed with bzip2 or xz: expected gzip, zstd or no compression")
             }

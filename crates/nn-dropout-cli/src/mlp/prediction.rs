@@ -6,7 +6,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::model::Mlp;
-use crate::table::{Kind, Schema, Target, Value, shown_date};
+use crate::table::{Kind, Schema, Target, Value};
 
 /// The default seed of the masks.
 pub const SEED: u64 = 42;
@@ -78,6 +78,11 @@ fn entropy(probabilities: &[f64]) -> f64 {
     probabilities.iter().filter(|&&p| p > 0.0).map(|&p| -p * p.ln()).sum()
 }
 
+/// The number that is written like this, and in no other way.
+fn whole(name: &str) -> Option<i64> {
+    name.parse().ok().filter(|number: &i64| number.to_string() == name)
+}
+
 /// Which columns a table of predictions has.
 #[derive(Clone, Copy)]
 pub struct Columns {
@@ -85,18 +90,29 @@ pub struct Columns {
     pub uncertain: bool,
     /// The probability of each class.
     pub probabilities: bool,
+    /// The classes are whole numbers.
+    are_whole: bool,
 }
 
 impl Columns {
+    pub fn of(target: &Target, uncertain: bool, probabilities: bool) -> Self {
+        let are_whole = matches!(target, Target::Classes(names) if names.iter().all(|name| whole(name).is_some()));
+        Self { uncertain, probabilities, are_whole }
+    }
+
     /// The names of the columns, and what they hold.
     pub fn header(self, target: &Target) -> Vec<(String, Kind)> {
         let number = |name: &str| (name.to_owned(), Kind::Number);
         let (prediction, uncertainty): (_, &[&str]) = match target {
             Target::Classes(_) => {
-                ([("class".to_owned(), Kind::Text), number("probability")].to_vec(), &["entropy", "mutual_information"])
+                let kind = if self.are_whole { Kind::Whole } else { Kind::Text };
+                (vec![("class".to_owned(), kind), number("probability")], &["entropy", "mutual_information"])
             }
-            Target::Numbers(_) => ([number("prediction")].to_vec(), &["deviation"]),
-            Target::Dates(..) => ([("prediction".to_owned(), Kind::Text)].to_vec(), &["deviation"]),
+            Target::Numbers(_) => (vec![number("prediction")], &["deviation"]),
+            Target::Dates(_, time) => {
+                let kind = if *time { Kind::Time } else { Kind::Date };
+                (vec![("prediction".to_owned(), kind)], &["deviation"])
+            }
         };
         let mut header = prediction;
         if self.uncertain {
@@ -114,16 +130,24 @@ impl Columns {
         let (mut values, uncertainty) = match target {
             Target::Classes(names) => {
                 let class = prediction.class();
-                let values = vec![Value::Text(names[class].as_str().into()), Value::Number(outputs[class])];
-                (values, vec![*uncertainty, *mutual_information])
+                let name = match whole(&names[class]).filter(|_| self.are_whole) {
+                    Some(number) => Value::Whole(number),
+                    None => Value::Text(names[class].as_str().into()),
+                };
+                (vec![name, Value::Number(outputs[class])], vec![*uncertainty, *mutual_information])
             }
             Target::Numbers(scale) => {
                 (vec![Value::Number(scale.restore(outputs[0]))], vec![scale.unit() * uncertainty])
             }
-            Target::Dates(scale, time) => (
-                vec![Value::Text(shown_date(scale.restore(outputs[0]), *time).into())],
-                vec![scale.unit() * uncertainty],
-            ),
+            Target::Dates(scale, time) => {
+                let days = scale.restore(outputs[0]);
+                let date = if *time {
+                    Value::Time((days * 86_400.0).round() as i64 * 1_000_000)
+                } else {
+                    Value::Date(days.round() as i32)
+                };
+                (vec![date], vec![scale.unit() * uncertainty])
+            }
         };
         if self.uncertain {
             values.extend(uncertainty.into_iter().map(Value::Number));

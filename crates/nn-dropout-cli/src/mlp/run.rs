@@ -48,8 +48,9 @@ pub fn is_whole(folder: &Path, config: &str, epochs: usize) -> bool {
 /// The settings and the schema of the run in a folder.
 pub fn load_settings(run: &Path) -> Result<(MlpSettings, Schema)> {
     RunDir::open(run)?;
-    let settings = toml::from_str(&read_text(&run.join(CONFIG))?)
-        .map_err(|_| anyhow!("the run in {} is not of a perceptron", run.display()))?;
+    let settings = toml::from_str(&read_text(&run.join(CONFIG))?).map_err(|_| {
+        anyhow!("the run in {} is not of a perceptron; a GPT continues texts with `generate`", run.display())
+    })?;
     let path = run.join(SCHEMA);
     let schema = serde_json::from_slice(&read(&path)?).with_context(|| path.display().to_string())?;
     Ok((settings, schema))

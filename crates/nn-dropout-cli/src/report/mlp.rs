@@ -77,6 +77,9 @@ pub fn html(
         }
         h2 { "Run it again" }
         pre { "nn-dropout train --config " (folder.join(CONFIG).display()) }
+        @if history.len() < settings.epochs.get() {
+            p { "This run was interrupted after " (history.len()) " epochs; the command runs all " (settings.epochs) "." }
+        }
         p { "The same settings give the same numbers, to the last digit, on any number of threads of this kind of machine." }
     };
     Ok(page(&format!("Training with dropout p = {}", settings.dropout), &body))

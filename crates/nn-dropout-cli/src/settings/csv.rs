@@ -101,7 +101,16 @@ impl FromStr for Encoding {
     fn from_str(text: &str) -> Result<Self, String> {
         let expected =
             || format!("expected the name of an encoding, such as windows-1252 or shift_jis, but got {text}");
-        encoding_rs::Encoding::for_label(text.as_bytes()).map(Self).ok_or_else(expected)
+        // Python has names of its own.
+        let label = match text.to_lowercase().replace('_', "-").as_str() {
+            "latin-1" => "latin1".to_owned(),
+            "utf-8-sig" => "utf-8".to_owned(),
+            "cp932" | "shift-jis" => "shift_jis".to_owned(),
+            "cp936" => "gbk".to_owned(),
+            "cp949" => "euc-kr".to_owned(),
+            label => label.to_owned(),
+        };
+        encoding_rs::Encoding::for_label(label.as_bytes()).map(Self).ok_or_else(expected)
     }
 }
 

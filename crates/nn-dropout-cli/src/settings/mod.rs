@@ -69,7 +69,7 @@ impl Output {
 
     /// The folder for a run with these settings.
     pub fn folder(&self, data: &Path, dropout: Probability, seed: u64) -> PathBuf {
-        let name = || format!("{}-p{dropout}-seed{seed}", stem(data));
+        let name = || format!("{}-p{dropout}-seed{}", stem(data), seed.cast_signed());
         self.out.clone().unwrap_or_else(|| free_folder(&name(), |path| !path.exists()))
     }
 }

@@ -6,11 +6,13 @@ use anyhow::{Result, ensure};
 use csv::StringRecord;
 
 use super::csv_file::CsvRows;
-use super::date::Order;
+use super::evidence::Reading;
 use super::number::shown;
+use super::output::{Kind, Value};
 use super::parquet_file::{self, Fields, ParquetRows};
 use crate::io::source::Source;
-use crate::settings::{CsvOptions, Decimal};
+use crate::settings::CsvOptions;
+use crate::words::quoted;
 
 /// A table in a file, at its first row.
 pub struct Cells {
@@ -42,21 +44,16 @@ pub enum Cell<'a> {
     /// Any text of a CSV file, a number too.
     Text(&'a str),
     Number(f64),
+    /// A whole number of a Parquet file, as wide as it is there.
+    Whole(i128),
     /// Days since 1970-01-01.
     Date(f64),
 }
 
-/// How the texts of a column are read where they could mean two things.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Reading {
-    pub decimal: Option<Decimal>,
-    pub order: Option<Order>,
-}
-
 /// Texts that mean a missing value, as an empty cell does: those of pandas, and that of the UCI repository.
-const MISSING: [&str; 18] = [
+const MISSING: [&str; 20] = [
     "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None", "?", "#N/A", "#N/A N/A", "#NA",
-    "#NV", "1.#QNAN", "-1.#IND",
+    "#NV", "1.#QNAN", "-1.#IND", "1.#IND", "-1.#QNAN",
 ];
 
 pub fn is_missing(cell: &str) -> bool {
@@ -72,8 +69,7 @@ impl Cells {
                     *options == CsvOptions::default(),
                     "--separator, --decimal and --encoding are for CSV files, and this is Parquet"
                 );
-                let (header, rows) = parquet_file::open(file)?;
-                let readings = vec![Reading::default(); header.len()];
+                let (header, readings, rows) = ParquetRows::open(&file, usual)?;
                 Self { header, readings, format: "Parquet".to_owned(), rows: Rows::Parquet(rows) }
             }
             None => {
@@ -83,6 +79,24 @@ impl Cells {
         };
         ensure!(!cells.header.is_empty(), "the file is empty: expected a header row, then one row per sample");
         Ok(cells)
+    }
+
+    /// What a column can be written as.
+    pub fn kind(&self, column: usize) -> Kind {
+        match &self.rows {
+            Rows::Csv(_) => Kind::Text,
+            Rows::Parquet(rows) => rows.kinds[column],
+        }
+    }
+
+    /// Refuses a column whose cells cannot be read.
+    pub fn check(&self, column: usize) -> Result<()> {
+        let name = quoted(&self.header[column]);
+        ensure!(
+            self.kind(column) != Kind::Nested,
+            "column {name} is nested: expected numbers or texts; leave it out with --ignore"
+        );
+        Ok(())
     }
 
     /// The next row.
@@ -105,22 +119,33 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The cell as it stands in the file; a missing one is empty.
-    pub fn text(self, column: usize) -> Cow<'a, str> {
+    /// The cell as it stands in the file, to be written again.
+    pub fn value(self, column: usize) -> Value<'a> {
         match self {
-            Self::Csv(record) => record[column].into(),
-            Self::Parquet(fields) => parquet_file::text(&fields[column].1),
+            Self::Csv(record) if record[column].is_empty() => Value::Missing,
+            Self::Csv(record) => Value::Text(record[column].into()),
+            Self::Parquet(fields) => parquet_file::value(&fields[column].1),
         }
     }
 }
 
 impl<'a> Cell<'a> {
+    /// The number that a Parquet file holds.
+    pub fn number(self) -> Option<f64> {
+        match self {
+            Cell::Number(number) => Some(number),
+            Cell::Whole(number) => Some(number as f64),
+            Cell::Missing | Cell::Text(_) | Cell::Date(_) => None,
+        }
+    }
+
     /// The cell as the name of a category or class.
     pub fn name(self) -> Cow<'a, str> {
         match self {
             Cell::Missing => "".into(),
             Cell::Text(text) => text.into(),
             Cell::Number(number) => shown(number).into(),
+            Cell::Whole(number) => number.to_string().into(),
             Cell::Date(days) => super::date::shown(days, days.fract() != 0.0).into(),
         }
     }

@@ -1,11 +1,13 @@
 //! A column of a table, and how it is read cell by cell.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use anyhow::{Result, bail, ensure};
 
-use super::cells::{Cell, Reading};
+use super::cells::Cell;
 use super::date::{Order, days};
+use super::evidence::Reading;
 use super::number::{self, Number, number};
 use crate::settings::Decimal;
 use crate::words::quoted;
@@ -42,7 +44,7 @@ pub const MISSING: u32 = u32::MAX;
 /// What a column is for.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Role {
-    /// Its first cell that is not missing decides what it holds.
+    /// A sample of its cells decides what it holds, or else its first cell that is not missing.
     Feature,
     /// Its cells are names, whatever they look like.
     Categories,
@@ -69,10 +71,13 @@ enum Kind {
 
 impl Builder {
     pub fn new(name: &str, role: Role, reading: Reading) -> Self {
-        let cells = match role {
-            Role::Feature | Role::Numbers => Kind::Unknown { missing: 0 },
-            Role::Categories | Role::Classes => Kind::Texts { codes: Vec::new(), places: HashMap::new() },
+        let are_texts = match role {
+            Role::Feature => reading.are_texts == Some(true),
+            Role::Numbers => false,
+            Role::Categories | Role::Classes => true,
         };
+        let texts = Kind::Texts { codes: Vec::new(), places: HashMap::new() };
+        let cells = if are_texts { texts } else { Kind::Unknown { missing: 0 } };
         Self { name: name.to_owned(), role, reading, cells }
     }
 
@@ -93,10 +98,18 @@ impl Builder {
                         (None, Decimal::Point) => "a number".to_owned(),
                         (None, Decimal::Comma) => "a number with a decimal comma".to_owned(),
                     };
-                    bail!("expected {expected}, as before, but got {}{}", quoted(text), self.hint());
+                    let other = if decimal == Decimal::Point { Decimal::Comma } else { Decimal::Point };
+                    let hint = if number(text, other).is_some() {
+                        "; say which mark is decimal in all cells with --decimal . or --decimal ,".to_owned()
+                    } else {
+                        self.hint()
+                    };
+                    bail!("expected {expected}, as before, but got {}{hint}", quoted(text));
                 }
             },
-            (Kind::Numbers { numbers, .. }, Cell::Number(number)) => numbers.push(in_range(number)?),
+            (Kind::Numbers { numbers, .. }, Cell::Number(_) | Cell::Whole(_)) => {
+                numbers.push(in_range(cell.number().unwrap_or(f64::NAN))?);
+            }
             (Kind::Dates(dates), Cell::Date(date)) => dates.push(date),
             (Kind::Dates(dates), Cell::Text(text)) => match date(text, self.reading.order)? {
                 Some(date) => dates.push(date),
@@ -105,7 +118,11 @@ impl Builder {
             (Kind::Texts { codes, places }, cell) => {
                 let name = match self.role {
                     Role::Categories => cell.name(),
-                    Role::Classes => class(cell, decimal)?.into(),
+                    Role::Classes => {
+                        check_class(cell, decimal)?;
+                        cell.name()
+                    }
+                    Role::Feature if self.reading.are_texts == Some(true) => cell.name(),
                     Role::Feature | Role::Numbers => {
                         let is_text = matches!(cell, Cell::Text(text) if number(text, decimal).is_none());
                         let name = cell.name();
@@ -132,12 +149,14 @@ impl Builder {
         let before = vec![f64::NAN; missing];
         let decimal = self.reading.decimal.unwrap_or_default();
         Ok(match cell {
-            Cell::Number(_) => Kind::Numbers { numbers: before, unit: None },
+            Cell::Number(_) | Cell::Whole(_) => Kind::Numbers { numbers: before, unit: None },
             Cell::Date(_) => Kind::Dates(before),
             Cell::Text(text) => match number(text, decimal) {
                 Some(Number { unit, .. }) => Kind::Numbers { numbers: before, unit },
                 None if date(text, self.reading.order)?.is_some() => Kind::Dates(before),
-                None if self.role == Role::Numbers => bail!("expected a number or a date, but got {}", quoted(text)),
+                None if self.role == Role::Numbers || self.reading.are_texts == Some(false) => {
+                    bail!("expected a number or a date, but got {}{}", quoted(text), self.hint())
+                }
                 None => Kind::Texts { codes: vec![MISSING; missing], places: HashMap::new() },
             },
             Cell::Missing => Kind::Unknown { missing },
@@ -146,7 +165,10 @@ impl Builder {
 
     fn hint(&self) -> String {
         match self.role {
-            Role::Feature => format!("; if they are categories, add --categories \"{}\"", self.name),
+            Role::Feature => {
+                let name = &self.name;
+                format!("; correct the cell, or add --categories \"{name}\" if all are categories")
+            }
             _ => String::new(),
         }
     }
@@ -158,7 +180,9 @@ impl Builder {
             Kind::Numbers { numbers, unit } => Values::Numbers { numbers, unit },
             Kind::Dates(dates) => Values::Dates(dates),
             Kind::Texts { places, .. } if places.is_empty() => return None,
-            Kind::Texts { codes, places } => Values::Categories(Categories::sorted(codes, places)),
+            Kind::Texts { codes, places } => {
+                Values::Categories(Categories::sorted(codes, places, self.reading.decimal.unwrap_or_default()))
+            }
         };
         Some(Column { name: self.name, values, reading: self.reading })
     }
@@ -169,6 +193,13 @@ impl Column {
         match &self.values {
             Values::Numbers { numbers, .. } | Values::Dates(numbers) => numbers.len(),
             Values::Categories(categories) => categories.codes.len(),
+        }
+    }
+
+    pub fn classes(&self) -> Option<&Categories> {
+        match &self.values {
+            Values::Categories(categories) => Some(categories),
+            Values::Numbers { .. } | Values::Dates(_) => None,
         }
     }
 
@@ -184,16 +215,12 @@ impl Column {
 }
 
 impl Categories {
-    /// The names in order, with truth values in one spelling.
-    fn sorted(mut codes: Vec<u32>, places: HashMap<String, u32>) -> Self {
-        let is_truth = places.keys().all(|name| truth(name).is_some());
-        let mut names: Vec<(String, u32)> = places.into_iter().collect();
-        if is_truth {
-            for (name, _) in &mut names {
-                *name = truth(name).unwrap_or_default().to_owned();
-            }
-        }
-        let whole = |name: &str| name.parse::<i64>().ok();
+    /// The names in order, in one spelling.
+    fn sorted(mut codes: Vec<u32>, places: HashMap<String, u32>, decimal: Decimal) -> Self {
+        let spelling = Spelling::of(places.keys().map(String::as_str), decimal);
+        let spelt = |name: String| spelling.canonical(&name, decimal).map_or_else(|| name.clone(), Cow::into_owned);
+        let mut names: Vec<(String, u32)> = places.into_iter().map(|(name, place)| (spelt(name), place)).collect();
+        let whole = |name: &str| name.parse::<i128>().ok();
         if names.iter().all(|(name, _)| whole(name).is_some()) {
             names.sort_by_key(|(name, _)| (whole(name), name.clone()));
         } else {
@@ -255,22 +282,51 @@ pub fn date(text: &str, order: Option<Order>) -> Result<Option<f64>> {
     }
 }
 
-/// The name of a class. A number with a fraction is a measurement, not a class.
-fn class(cell: Cell, decimal: Decimal) -> Result<String> {
-    let name = cell.name();
+/// A number with a fraction is a measurement, not a class.
+fn check_class(cell: Cell, decimal: Decimal) -> Result<()> {
     let found = match cell {
         Cell::Number(number) => Some(number),
-        Cell::Text(text) if text.parse::<i64>().is_err() => {
-            number(text, decimal).filter(|number| number.unit.is_none()).map(|number| number.value)
-        }
-        _ => None,
+        Cell::Text(text) => number(text, decimal).map(|number| number.value),
+        Cell::Missing | Cell::Whole(_) | Cell::Date(_) => None,
     };
-    match found {
-        None => Ok(name.into_owned()),
-        Some(number) if number.fract() == 0.0 => Ok(number::shown(number)),
-        Some(_) => bail!(
-            "expected a whole number or a text as a class, but got {}; for a number add --task regression",
-            quoted(&name)
-        ),
+    ensure!(
+        found.is_none_or(|number| number.fract() == 0.0 || number.is_infinite()),
+        "expected a whole number or a text as a class, but got {}; for a number add --task regression",
+        quoted(&cell.name())
+    );
+    Ok(())
+}
+
+/// How a name is written where all names of a column are truth values, or all are numbers: so that `1` is `1.0` and `TRUE` is `True`.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Spelling {
+    Truths,
+    Numbers,
+    Any,
+}
+
+impl Spelling {
+    pub fn of<'a>(names: impl Iterator<Item = &'a str> + Clone, decimal: Decimal) -> Self {
+        if names.clone().all(|name| truth(name).is_some()) {
+            Self::Truths
+        } else if names.clone().all(|name| Self::Numbers.canonical(name, decimal).is_some()) {
+            Self::Numbers
+        } else {
+            Self::Any
+        }
+    }
+
+    /// The one way to write this name, if it is of this kind.
+    pub fn canonical<'a>(self, name: &'a str, decimal: Decimal) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Truths => truth(name).map(Cow::from),
+            // Whole numbers can have more digits than a number holds.
+            Self::Numbers if name.parse::<i128>().is_ok() => Some(name.into()),
+            Self::Numbers => {
+                let number = number(name, decimal).filter(|number| number.unit.is_none() && number.value.is_finite());
+                number.map(|number| number::shown(number.value).into())
+            }
+            Self::Any => Some(name.into()),
+        }
     }
 }

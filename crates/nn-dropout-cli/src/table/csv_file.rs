@@ -1,22 +1,23 @@
 //! CSV files, row by row: what separates their cells and how their numbers are written is found out, unless it is given.
 
+use std::collections::HashSet;
 use std::io::{Cursor, Read};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use csv::{ByteRecord, ReaderBuilder, StringRecord, Trim};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
-use super::cells::{Reading, is_missing};
-use super::date::{Order, days};
-use super::number::number;
+use super::evidence::{Evidence, Reading, decide};
 use crate::settings::{CsvOptions, Decimal, Encoding, Separator};
-use crate::words::quoted;
+use crate::words::{counted, quoted};
 
 /// A CSV file at its first row.
 pub struct CsvRows {
     pub header: Vec<String>,
     pub readings: Vec<Reading>,
     reader: csv::Reader<Box<dyn Read>>,
+    /// If it is not UTF-8.
+    encoding: Option<&'static encoding_rs::Encoding>,
     separator: Separator,
     record: StringRecord,
 }
@@ -31,7 +32,7 @@ impl CsvRows {
     /// The rows of a file, and what it turned out to be.
     pub fn open(bytes: Box<dyn Read>, options: &CsvOptions, usual: impl Fn(&str) -> Reading) -> Result<(Self, String)> {
         // A byte order mark says what the encoding is, and goes.
-        let encoding = options.encoding.map(Encoding::get);
+        let encoding = options.encoding.map(Encoding::get).filter(|encoding| *encoding != encoding_rs::UTF_8);
         let mut text = DecodeReaderBytesBuilder::new().encoding(encoding).build(bytes);
         let mut sample = Vec::new();
         text.by_ref().take(SAMPLE as u64).read_to_end(&mut sample)?;
@@ -47,13 +48,13 @@ impl CsvRows {
         }
         let separator = separator.unwrap_or_else(|| find_separator(whole_lines(&sample)));
         let (names, evidence) = look_at(whole_lines(&sample), separator);
-        let readings = decide(&evidence, &names, separator, options.decimal, usual);
+        let readings = decide(&evidence, &names, Some(separator), options.decimal, usual)?;
 
         let end = format!("\n{END}\n");
         let rest = Cursor::new(sample).chain(text).chain(Cursor::new(end.into_bytes()));
         let mut reader = builder(separator).from_reader(Box::new(rest) as Box<dyn Read>);
         let header = reader.headers().map_err(|error| explain(error, options))?.clone();
-        let mut rows = Self { header: Vec::new(), readings, reader, separator, record: StringRecord::new() };
+        let mut rows = Self { header: Vec::new(), readings, reader, encoding, separator, record: StringRecord::new() };
         if rows.is_end(&header) {
             return Ok((rows, String::new()));
         }
@@ -70,6 +71,9 @@ impl CsvRows {
     }
 
     pub fn next(&mut self) -> Result<Option<&StringRecord>> {
+        if self.is_end(&self.record) {
+            return Ok(None);
+        }
         let is_there =
             self.reader.read_record(&mut self.record).map_err(|error| explain(error, &CsvOptions::default()))?;
         ensure!(is_there, "the file changed while it was read");
@@ -78,15 +82,19 @@ impl CsvRows {
         }
         let line = self.record.position().map_or(0, csv::Position::line);
         self.check_closed(&self.record, line)?;
+        if let Some(encoding) = self.encoding {
+            let is_lost = self.record.iter().any(|cell| cell.contains(char::REPLACEMENT_CHARACTER));
+            ensure!(!is_lost, "line {line} is not {}; name another --encoding", encoding.name());
+        }
         let (count, expected) = (self.record.len(), self.header.len());
         if count != expected {
             let separator = self.separator;
             let hint = if count > expected {
                 format!("put cells that hold {separator} between quotes, or name the missing columns in the header")
             } else {
-                "fill the row up, or remove it".to_owned()
+                "complete the row, or remove it".to_owned()
             };
-            bail!("line {line} has {count} cells, and the header has {expected}: {hint}");
+            bail!("line {line} has {}, but the header has {expected}: {hint}", counted(count, "cell"));
         }
         Ok(Some(&self.record))
     }
@@ -117,7 +125,9 @@ fn explain(error: csv::Error, options: &CsvOptions) -> anyhow::Error {
     if let csv::ErrorKind::Utf8 { pos, .. } = error.kind() {
         let line = pos.as_ref().map_or(1, csv::Position::line);
         let hint = match options.encoding {
-            None => "; save the file as UTF-8, or name its encoding, as in --encoding windows-1252",
+            None => {
+                "; save the file as UTF-8, or name its encoding, such as --encoding windows-1252 (Western Europe) or shift_jis (Japan)"
+            }
             Some(_) => "",
         };
         return anyhow!("line {line} is not UTF-8{hint}");
@@ -147,111 +157,37 @@ fn find_separator(sample: &[u8]) -> Separator {
         let whole = [count, count + 1].map(|count| rows.iter().filter(|columns| **columns == count).count());
         if count > 1 && whole.iter().any(|whole| 2 * whole >= rows.len()) { count } else { 0 }
     };
-    // Of equals the last is taken.
-    let best = Separator::ALL.into_iter().rev().max_by_key(|separator| columns(*separator));
+    // Of equals the last is taken: commas stand inside cells more often than the others.
+    let best = Separator::ALL.into_iter().max_by_key(|separator| columns(*separator));
     best.filter(|best| columns(*best) > 0).unwrap_or(Separator::COMMA)
 }
-
-/// What the cells of a column say about how they are to be read.
-#[derive(Clone, Copy, Default)]
-struct Evidence {
-    decimals: Votes,
-    orders: Votes,
-    /// A comma stands in a cell that could be read both ways.
-    commas: bool,
-}
-
-/// The cells that can be read only in the first way, only in the second, differently in both, and not at all.
-#[derive(Clone, Copy, Default)]
-struct Votes {
-    first: usize,
-    second: usize,
-    unclear: usize,
-    neither: usize,
-}
-
-impl Votes {
-    fn add(&mut self, [first, second]: [Option<f64>; 2]) {
-        match (first, second) {
-            (Some(first), Some(second)) if first == second => {}
-            (Some(_), Some(_)) => self.unclear += 1,
-            (Some(_), None) => self.first += 1,
-            (None, Some(_)) => self.second += 1,
-            (None, None) => self.neither += 1,
-        }
-    }
-
-    /// 0 or 1 if cells show one way, and hardly any can be read in neither. Those are reported when they are read.
-    fn verdict(self) -> Option<usize> {
-        let shown = self.first + self.second;
-        (shown > 0 && 10 * self.neither <= shown + self.unclear).then_some(usize::from(self.second > self.first))
-    }
-}
-
-const DECIMALS: [Decimal; 2] = [Decimal::Point, Decimal::Comma];
-const ORDERS: [Order; 2] = [Order::Month, Order::Day];
 
 /// The names of the columns, and what a sample of their cells shows.
 fn look_at(sample: &[u8], separator: Separator) -> (Vec<String>, Vec<Evidence>) {
     let mut reader = builder(separator).from_reader(sample);
-    let text = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
+    let text = |cell: &[u8]| String::from_utf8_lossy(cell).trim().to_owned();
     let mut names: Vec<String> =
         reader.byte_headers().map_or_else(|_| Vec::new(), |names| names.iter().map(text).collect());
-    if has_row_names(names.len(), builder(separator).from_reader(sample).byte_records().flatten()) {
+    if has_row_names(sample, separator, names.len()) {
         names.insert(0, String::new());
     }
     let mut evidence = vec![Evidence::default(); names.len()];
     for record in reader.byte_records().flatten() {
         for (cell, evidence) in record.iter().zip(&mut evidence) {
-            let Ok(cell) = std::str::from_utf8(cell) else { continue };
-            if !is_missing(cell) {
-                let numbers = DECIMALS.map(|decimal| number(cell, decimal).map(|number| number.value));
-                evidence.decimals.add(numbers);
-                evidence.commas |= numbers.iter().all(Option::is_some) && cell.contains(',');
-                evidence.orders.add(ORDERS.map(|order| days(cell, order)));
-            }
+            evidence.add(&String::from_utf8_lossy(cell));
         }
     }
     (names, evidence)
 }
 
-/// Whether each row has one cell more than the header, and the last cells are not all empty: R writes the names of the rows so.
-fn has_row_names(columns: usize, rows: impl Iterator<Item = ByteRecord>) -> bool {
-    let (mut count, mut is_filled) = (0, false);
-    for row in rows {
-        if row.len() != columns + 1 {
-            return false;
-        }
-        count += 1;
-        is_filled |= !row[columns].is_empty();
-    }
-    columns > 1 && count > 0 && is_filled
-}
-
-/// How each column is read: as its own cells show, else as the other columns are, else as is usual.
-fn decide(
-    evidence: &[Evidence],
-    names: &[String],
-    separator: Separator,
-    given: Option<Decimal>,
-    usual: impl Fn(&str) -> Reading,
-) -> Vec<Reading> {
-    let common = |verdict: &dyn Fn(&Evidence) -> Option<usize>| {
-        let verdicts: Vec<usize> = evidence.iter().filter_map(verdict).collect();
-        verdicts.first().copied().filter(|first| verdicts.iter().all(|verdict| verdict == first))
-    };
-    let decimal = common(&|evidence| evidence.decimals.verdict()).map(|verdict| DECIMALS[verdict]);
-    let order = common(&|evidence| evidence.orders.verdict()).map(|verdict| ORDERS[verdict]);
-    let read = |(evidence, name): (&Evidence, &String)| {
-        let usual = usual(name);
-        // Where commas separate no cells, they are decimal if nothing shows otherwise.
-        let by_separator = (evidence.commas && separator != Separator::COMMA).then_some(Decimal::Comma);
-        let own = evidence.decimals.verdict().map(|verdict| DECIMALS[verdict]);
-        let own_order = evidence.orders.verdict().map(|verdict| ORDERS[verdict]);
-        Reading {
-            decimal: given.or(own).or(decimal).or(usual.decimal).or(by_separator),
-            order: own_order.or(order).or(usual.order),
-        }
-    };
-    evidence.iter().zip(names).map(read).collect()
+/// Whether each row begins with a name that the header does not have, as R writes them: quoted, and each another one.
+fn has_row_names(sample: &[u8], separator: Separator, columns: usize) -> bool {
+    let first = sample.split(|byte| *byte == b'\n').nth(1);
+    let mut rows = builder(separator).from_reader(sample);
+    let mut names = HashSet::new();
+    let mut is_name =
+        |row: &ByteRecord| row.len() == columns + 1 && names.insert(row[0].to_vec()) && !row[columns].is_empty();
+    columns > 1
+        && first.is_some_and(|first| first.starts_with(b"\""))
+        && rows.byte_records().flatten().all(|row| is_name(&row))
 }

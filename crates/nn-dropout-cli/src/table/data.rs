@@ -4,11 +4,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::cells::{Cell, Cells, Reading};
-use super::column::{Builder, Column, Role, Values};
+use super::cells::{Cell, Cells};
+use super::column::{Builder, Categories, Column, Role, Values};
+use super::date::{Order, days};
 use super::description::Description;
-use crate::io::source::Source;
-use crate::settings::{DIGITS, MlpSettings, Task};
+use super::evidence::Reading;
+use super::number::number;
+use crate::io::source::{Source, shown};
+use crate::settings::{DIGITS, Decimal, MlpSettings, Task};
 use crate::words::{counted, instead, quoted};
 
 /// The features of each row, and its target.
@@ -39,6 +42,10 @@ pub struct Contents {
     pub target: Option<Column>,
     /// The columns that are left out, and why.
     pub left_out: Vec<(String, String)>,
+    /// The columns whose cells are texts although there are numbers among them, with one of the texts.
+    pub mixed: Vec<(String, String)>,
+    /// Whether most names of columns are numbers.
+    pub named_by_numbers: bool,
     pub rows: usize,
     /// The rows that are left out, since they have no target.
     pub without_target: usize,
@@ -51,17 +58,18 @@ impl Table {
             check_digits(settings)?;
             return Ok(Self::digits());
         }
-        let path = settings.data.display();
+        let path = shown(&settings.data);
         ensure!(settings.target.is_some(), "{path}: which column should be predicted? Name it with --target");
         let load = || -> Result<Self> {
             let source = Source::open(&settings.data)?;
             let contents = Contents::read(&source, settings)?;
+            contents.check_features(settings)?;
             let description = Description::of(&contents);
             let target = contents.target.context("a target is named")?;
             let targets = Targets::of(target, settings.task)?;
             Ok(Self { columns: contents.columns, targets, blake3: Some(source.hash()?), description })
         };
-        load().with_context(|| path.to_string())
+        load().context(path)
     }
 
     /// 1,797 handwritten digits of 8x8 pixels: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI
@@ -117,7 +125,7 @@ fn check_digits(settings: &MlpSettings) -> Result<()> {
 }
 
 /// A target with more classes than this is an identifier if most rows are alone in their class.
-const FEW_CLASSES: usize = 20;
+pub const FEW_CLASSES: usize = 20;
 
 impl Targets {
     fn of(column: Column, task: Task) -> Result<Self> {
@@ -134,25 +142,30 @@ impl Targets {
             }
             Values::Categories(categories) => {
                 ensure!(task == Task::Classification, "column {name} holds texts: expected numbers or dates");
-                let counts = categories.counts(0..categories.codes.len());
-                let alone = counts.iter().filter(|count| **count == 1).count();
-                let (classes, rows) = (categories.names.len(), categories.codes.len());
-                ensure!(
-                    classes > 1,
-                    "all rows are of one class, {}; there is nothing to learn",
-                    quoted(&categories.names.concat())
-                );
-                ensure!(
-                    classes <= FEW_CLASSES || 2 * alone <= rows,
-                    "column {name} has {classes} classes in {}, {alone} of them in a single row: it names rows, not classes; for a \
-                     number add --task regression",
-                    counted(rows, "row")
-                );
+                if let Some(reason) = no_classes(&name, &categories) {
+                    bail!(reason);
+                }
                 let numbers = categories.codes.iter().map(|&code| code as usize).collect();
                 Ok(Self::Classes { numbers, names: categories.names })
             }
         }
     }
+}
+
+/// Why a target cannot be classes, if it cannot.
+pub fn no_classes(name: &str, categories: &Categories) -> Option<String> {
+    let alone = categories.counts(0..categories.codes.len()).into_iter().filter(|count| *count == 1).count();
+    let (classes, rows) = (categories.names.len(), categories.codes.len());
+    if classes == 1 {
+        return Some(format!("all rows are of one class, {}; there is nothing to learn", quoted(&categories.names[0])));
+    }
+    let are_numbers =
+        categories.names.iter().all(|name| number(name, Decimal::Point).is_some() || days(name, Order::Day).is_some());
+    let hint = if are_numbers { "; to predict a number or a date, add --task regression" } else { "" };
+    (classes > FEW_CLASSES && 2 * alone > rows).then(|| {
+        let rows = counted(rows, "row");
+        format!("column {name} has {classes} classes in {rows}, {alone} of them in a single row: it names rows, not classes{hint}")
+    })
 }
 
 fn check_differ(numbers: &[f64]) -> Result<()> {
@@ -177,6 +190,9 @@ impl Contents {
         let mut builders: Vec<Option<Builder>> = roles.iter().enumerate().map(builder).collect();
         let target = header.iter().position(|name| settings.target.as_ref() == Some(name));
         let (mut rows, mut without_target) = (0, 0);
+        for column in (0..header.len()).filter(|&column| builders[column].is_some()) {
+            cells.check(column)?;
+        }
         while let Some(row) = cells.next()? {
             rows += 1;
             if target.is_some_and(|target| row.cell(target) == Cell::Missing) {
@@ -193,8 +209,19 @@ impl Contents {
         ensure!(rows > 0, "the file has a header, but no rows");
         ensure!(without_target < rows, "the target of all rows is missing");
 
-        let mut contents =
-            Self { format: cells.format, columns: Vec::new(), target: None, left_out, rows, without_target };
+        let numbers = header.iter().filter(|name| number(name, Decimal::Point).is_some()).count();
+        let are_counted = header.iter().enumerate().all(|(column, name)| *name == column.to_string());
+        let named_by_numbers = 2 * numbers >= header.len() && !are_counted;
+        let mut contents = Self {
+            format: cells.format,
+            columns: Vec::new(),
+            target: None,
+            left_out,
+            mixed: Vec::new(),
+            named_by_numbers,
+            rows,
+            without_target,
+        };
         for (column, builder) in builders.into_iter().enumerate() {
             match builder.map(Builder::build) {
                 None => {}
@@ -210,12 +237,15 @@ impl Contents {
                 Some(Some(built)) => contents.add(built, settings, column)?,
             }
         }
-        let left_out = contents.left_out.iter().map(|(name, why)| format!("; {} is left out: {why}", quoted(name)));
-        if let (Some(target), true) = (&settings.target, contents.columns.is_empty()) {
-            let left_out: String = left_out.collect();
-            bail!("there is no column besides {} to predict it from{left_out}", quoted(target));
-        }
         Ok(contents)
+    }
+
+    fn check_features(&self, settings: &MlpSettings) -> Result<()> {
+        let left_out: String =
+            self.left_out.iter().map(|(name, why)| format!("; {} is left out: {why}", quoted(name))).collect();
+        let target = quoted(settings.target.as_deref().unwrap_or_default());
+        ensure!(!self.columns.is_empty(), "there is no column besides {target} to predict it from{left_out}");
+        Ok(())
     }
 
     /// Adds a feature, unless nothing can be learned from it.
@@ -231,6 +261,14 @@ impl Contents {
                         .push((column.name, format!("{texts} different texts in {cells} cells, such as {example}")));
                     return Ok(());
                 }
+                let decimal = column.reading.decimal.unwrap_or_default();
+                let is_text = |name: &&String| number(name, decimal).is_none() && days(name, Order::Day).is_none();
+                let text = categories
+                    .names
+                    .iter()
+                    .find(is_text)
+                    .filter(|_| !categories.names.iter().all(|name| is_text(&name)));
+                self.mixed.extend(text.map(|text| (column.name.clone(), text.clone())));
             }
             Values::Numbers { numbers, .. } if column.name.starts_with("Unnamed: ") && counts_rows(numbers) => {
                 self.left_out.push((column.name, "it counts the rows, as an index of pandas does".to_owned()));
@@ -243,10 +281,11 @@ impl Contents {
     }
 }
 
-/// Whether these are 0, 1, 2 and so on, or begin with 1.
+/// Whether these are whole numbers that rise from row to row and hardly leave any out.
 pub fn counts_rows(numbers: &[f64]) -> bool {
-    let first = numbers.first().copied().unwrap_or(f64::NAN);
-    (first == 0.0 || first == 1.0) && numbers.iter().enumerate().all(|(row, number)| *number == first + row as f64)
+    let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return false };
+    let rises = numbers.windows(2).all(|pair| pair[0] < pair[1]);
+    rises && numbers.iter().all(|number| number.fract() == 0.0) && last - first < 1.1 * numbers.len() as f64
 }
 
 /// What each column is for; `None` if it is left out.

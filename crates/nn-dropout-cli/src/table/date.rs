@@ -35,7 +35,9 @@ fn day(text: &str, order: Order) -> Option<i32> {
     }
     let (year, month, day) = match [first.len(), second.len(), third.len()] {
         [4, 1 | 2, 1 | 2] => (first, second, third),
-        // A year of two digits, as POSIX reads it, only where the others have two as well.
+        // A year of two digits could stand first between dashes.
+        [2, 2, 2] if separator == '-' => return None,
+        // It is read as POSIX does, and only where the others have two digits as well.
         [1 | 2, 1 | 2, 4] | [2, 2, 2] if separator == '.' || order == Order::Day => (third, second, first),
         [1 | 2, 1 | 2, 4] | [2, 2, 2] => (third, first, second),
         _ => return None,
@@ -111,6 +113,14 @@ pub fn shown(days: f64, with_time: bool) -> String {
     }
 }
 
+/// A time in microseconds since 1970-01-01, with the fraction of its second if it has one.
+pub fn shown_time(microseconds: i64) -> String {
+    match DateTime::from_timestamp_micros(microseconds) {
+        Some(time) => time.format("%Y-%m-%d %H:%M:%S%.f").to_string(),
+        None => format!("{microseconds} microseconds"),
+    }
+}
+
 /// Where a day lies in its year, in its week and, for its time, in its day: the sine and cosine of the angle, so that the last
 /// day is next to the first one.
 pub fn calendar(days: f64) -> [f64; 6] {
@@ -174,6 +184,8 @@ mod tests {
             "1-2-3",
             "a-b-c",
             "2024-01-31 13:00 pm",
+            "24-01-31",
+            "20-10-11",
             "٣.٣.٢٠٢٤",
             "2024-01-31 é",
         ] {

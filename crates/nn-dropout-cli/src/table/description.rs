@@ -3,11 +3,11 @@
 use std::fmt;
 
 use super::column::{Categories, Column, MISSING, Values};
-use super::data::{Contents, counts_rows};
+use super::data::{Contents, FEW_CLASSES, counts_rows, no_classes};
 use super::date;
 use super::number::shown;
 use super::schema::{MAX_CATEGORIES, has_times};
-use crate::words::{counted, list, quoted};
+use crate::words::{counted, list, quoted, say};
 
 #[derive(Default)]
 pub struct Description {
@@ -28,8 +28,8 @@ impl fmt::Display for Description {
 impl Description {
     /// Prints it, and the warnings in any case.
     pub fn tell(&self, quiet: bool) {
-        if !quiet {
-            print!("{self}");
+        if !quiet && !self.lines.is_empty() {
+            say!("{}", self.to_string().trim_end());
         }
         for warning in &self.warnings {
             eprintln!("warning: {warning}");
@@ -140,14 +140,18 @@ fn warnings(contents: &Contents) -> Vec<String> {
     if !constant.is_empty() {
         warnings.push(format!("constant, so nothing can be learned from it: {}", list(constant)));
     }
-    if let Some(Values::Categories(classes)) = target.as_ref().map(|target| &target.values) {
-        let alone = classes.counts(0..classes.codes.len()).into_iter().filter(|count| *count == 1).count();
-        if alone > 0 {
-            let (classes, have) = (classes.names.len(), if alone == 1 { "has" } else { "have" });
-            warnings.push(format!(
-                "{alone} of {classes} classes {have} a single row: training and validation cannot both have it"
-            ));
-        }
+    for (column, text) in &contents.mixed {
+        warnings.push(format!(
+            "column {} holds numbers and texts, such as {}, so all of its cells are categories; correct the texts if they are mistakes",
+            quoted(column),
+            quoted(text)
+        ));
+    }
+    if contents.named_by_numbers {
+        warnings.push("most names of columns are numbers: is the header row missing?".to_owned());
+    }
+    if let Some((target, classes)) = target.as_ref().and_then(|target| Some((target, target.classes()?))) {
+        warnings.extend(warn_of_classes(&quoted(&target.name), classes));
     }
     for column in columns {
         let name = quoted(&column.name);
@@ -156,7 +160,7 @@ fn warnings(contents: &Contents) -> Vec<String> {
                 "column {name} counts the rows; if it is no measurement, leave it out with --ignore \"{}\"",
                 column.name
             ));
-        } else if target.as_ref().is_some_and(|target| gives_away(column, target)) {
+        } else if target.as_ref().is_some_and(|target| can_be_told(target) && gives_away(column, target)) {
             let target = target.as_ref().map_or_else(String::new, |target| quoted(&target.name));
             warnings.push(format!(
                 "column {name} alone gives {target} away; if it is not known when you predict, leave it out with --ignore \"{}\"",
@@ -165,6 +169,23 @@ fn warnings(contents: &Contents) -> Vec<String> {
         }
     }
     warnings
+}
+
+fn warn_of_classes(name: &str, classes: &Categories) -> Option<String> {
+    let count = classes.names.len();
+    if let Some(reason) = no_classes(name, classes) {
+        return Some(reason);
+    }
+    if count > FEW_CLASSES && classes.names.iter().all(|name| name.parse::<i64>().is_ok()) {
+        return Some(format!(
+            "column {name} has {count} different whole numbers, each of which is a class; to predict a number, add --task regression"
+        ));
+    }
+    let alone = classes.counts(0..classes.codes.len()).into_iter().filter(|count| *count == 1).count();
+    let have = if alone == 1 { "has" } else { "have" };
+    (alone > 0).then(|| {
+        format!("{alone} of {count} classes {have} only one row, so each is in the training or in the validation part, not in both")
+    })
 }
 
 /// Fewer rows show nothing.
@@ -177,15 +198,22 @@ fn is_constant(column: &Column) -> bool {
             let first = known.next();
             known.all(|number| Some(number) == first)
         }
-        Values::Categories(categories) => categories.names.len() == 1,
+        Values::Categories(categories) => categories.names.len() == 1 && !categories.codes.contains(&MISSING),
     }
+}
+
+/// A target whose rows all differ follows from any other such column.
+fn can_be_told(target: &Column) -> bool {
+    target.classes().is_none_or(|classes| 2 * classes.names.len() <= classes.codes.len())
 }
 
 /// Whether the target follows from this column alone, judged by at most this many rows.
 fn gives_away(column: &Column, target: &Column) -> bool {
     const ROWS: usize = 10_000;
-    let step = column.len().div_ceil(ROWS).max(1);
-    let rows: Vec<usize> = (0..column.len()).step_by(step).collect();
+    // Neither every second row nor a part of them.
+    let scattered = |row: usize| (row as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) as usize % column.len();
+    let rows: Vec<usize> =
+        if column.len() > ROWS { (0..ROWS).map(scattered).collect() } else { (0..column.len()).collect() };
     if rows.len() < SMALL {
         return false;
     }
@@ -217,24 +245,22 @@ fn ranges_are_classes(numbers: &[f64], classes: &Categories, mut rows: Vec<usize
     rows.len() >= SMALL && present.len() > 1 && ranges == present.len() && !rows.windows(2).any(is_shared)
 }
 
-/// Whether each text stands for one class, and few rows have a text of their own.
+/// Whether each text, or none, stands for one class, and few rows have a text of their own.
 fn texts_are_classes(texts: &Categories, classes: &Categories, rows: &[usize]) -> bool {
-    let mut class_of = vec![MISSING; texts.names.len()];
-    let mut known = 0;
-    for &row in rows.iter().filter(|&&row| texts.codes[row] != MISSING) {
-        let (class, place) = (classes.codes[row], texts.codes[row] as usize);
+    let mut class_of = vec![MISSING; texts.names.len() + 1];
+    for &row in rows {
+        let (class, place) = (classes.codes[row], (texts.codes[row] as usize).min(texts.names.len()));
         if class_of[place] == MISSING {
             class_of[place] = class;
         } else if class_of[place] != class {
             return false;
         }
-        known += 1;
     }
     class_of.retain(|class| *class != MISSING);
     let texts = class_of.len();
     class_of.sort_unstable();
     class_of.dedup();
-    class_of.len() > 1 && known >= SMALL && 2 * texts <= known
+    class_of.len() > 1 && 2 * texts <= rows.len()
 }
 
 /// Whether the points lie on a line, but for rounding.

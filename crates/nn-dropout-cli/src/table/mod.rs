@@ -6,6 +6,7 @@ mod csv_file;
 mod data;
 mod date;
 mod description;
+mod evidence;
 mod number;
 mod output;
 mod parquet_file;
@@ -14,8 +15,7 @@ mod split;
 
 pub use cells::Cells;
 pub use data::{Contents, Table, Targets};
-pub use date::shown as shown_date;
 pub use description::Description;
 pub use output::{Kind, TableWriter, Value};
-pub use schema::{Feature, Scale, Schema, Target};
+pub use schema::{Encoder, Scale, Schema, Target};
 pub use split::{Part, Split};

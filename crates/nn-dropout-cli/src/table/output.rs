@@ -6,23 +6,50 @@ use std::mem::take;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use parquet::basic::{Compression, ConvertedType, Repetition, Type as Physical};
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
+use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, TimeUnit, Type as Physical};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::Type;
 
+use super::date;
+
 /// What the cells of a column are, where the format tells.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     Text,
     Number,
+    Whole,
+    Date,
+    Time,
+    /// Lists and structures, which are neither read nor written.
+    Nested,
 }
 
-/// A cell to write. An empty text is a missing one.
+/// A cell to write.
+#[derive(Clone, Debug)]
 pub enum Value<'a> {
+    Missing,
     Text(Cow<'a, str>),
     Number(f64),
+    Whole(i64),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970-01-01.
+    Time(i64),
+}
+
+impl Value<'_> {
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Text(text) => Value::Text(text.into_owned().into()),
+            Self::Missing => Value::Missing,
+            Self::Number(number) => Value::Number(number),
+            Self::Whole(number) => Value::Whole(number),
+            Self::Date(days) => Value::Date(days),
+            Self::Time(time) => Value::Time(time),
+        }
+    }
 }
 
 /// A table that is being written.
@@ -32,68 +59,59 @@ pub enum TableWriter<W: Write + Send> {
 }
 
 /// The cells of a column that are not written yet.
-pub enum Pending {
-    Texts(Vec<ByteArray>, Vec<i16>),
+pub struct Pending {
+    values: Values,
+    /// 0 for a missing cell, 1 for a value.
+    levels: Vec<i16>,
+}
+
+enum Values {
+    Texts(Vec<ByteArray>),
     Numbers(Vec<f64>),
+    Wholes(Vec<i64>),
+    Dates(Vec<i32>),
 }
 
 /// The rows that are written to a Parquet file at once.
 const ROWS: usize = 1 << 16;
 
 impl<W: Write + Send> TableWriter<W> {
-    pub fn csv(output: W, header: &[(String, Kind)]) -> Result<Self> {
+    pub fn new(output: W, header: &[(String, Kind)], as_parquet: bool) -> Result<Self> {
+        if as_parquet {
+            return Self::parquet(output, header);
+        }
         let mut writer = csv::Writer::from_writer(output);
         writer.write_record(header.iter().map(|(name, _)| name))?;
         Ok(Self::Csv(writer))
     }
 
-    pub fn parquet(output: W, header: &[(String, Kind)]) -> Result<Self> {
-        let field = |(name, kind): &(String, Kind)| {
-            let (physical, converted, repetition) = match kind {
-                Kind::Text => (Physical::BYTE_ARRAY, ConvertedType::UTF8, Repetition::OPTIONAL),
-                Kind::Number => (Physical::DOUBLE, ConvertedType::NONE, Repetition::REQUIRED),
-            };
-            let builder = Type::primitive_type_builder(name, physical).with_converted_type(converted);
-            Ok(Arc::new(builder.with_repetition(repetition).build()?))
-        };
-        let fields = header.iter().map(field).collect::<Result<Vec<_>>>()?;
+    fn parquet(output: W, header: &[(String, Kind)]) -> Result<Self> {
+        let fields = header.iter().map(|(name, kind)| kind.field(name)).collect::<Result<Vec<_>>>()?;
         let schema = Arc::new(Type::group_type_builder("schema").with_fields(fields).build()?);
         let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
-        let pending = |(_, kind): &(String, Kind)| match kind {
-            Kind::Text => Pending::Texts(Vec::new(), Vec::new()),
-            Kind::Number => Pending::Numbers(Vec::new()),
-        };
-        Ok(Self::Parquet {
-            writer: SerializedFileWriter::new(output, schema, properties)?,
-            columns: header.iter().map(pending).collect(),
-            rows: 0,
-        })
+        let writer = SerializedFileWriter::new(output, schema, properties)?;
+        Ok(Self::Parquet { writer, columns: header.iter().map(|(_, kind)| kind.pending()).collect(), rows: 0 })
     }
 
-    /// Adds a row, whose values are of the kinds in the header.
+    /// Adds a row, whose values are missing or of the kinds in the header.
     pub fn add(&mut self, row: &[Value]) -> Result<()> {
         match self {
             Self::Csv(writer) => {
                 for value in row {
                     match value {
+                        Value::Missing => writer.write_field("")?,
                         Value::Text(text) => writer.write_field(text.as_ref())?,
                         Value::Number(number) => writer.write_field(number.to_string())?,
+                        Value::Whole(number) => writer.write_field(number.to_string())?,
+                        Value::Date(days) => writer.write_field(date::shown(f64::from(*days), false))?,
+                        Value::Time(time) => writer.write_field(date::shown_time(*time))?,
                     }
                 }
                 writer.write_record(None::<&[u8]>)?;
             }
             Self::Parquet { writer, columns, rows } => {
                 for (value, column) in row.iter().zip(&mut *columns) {
-                    match (value, column) {
-                        (Value::Text(text), Pending::Texts(texts, levels)) => {
-                            levels.push(i16::from(!text.is_empty()));
-                            if !text.is_empty() {
-                                texts.push(text.as_bytes().to_vec().into());
-                            }
-                        }
-                        (Value::Number(number), Pending::Numbers(numbers)) => numbers.push(*number),
-                        _ => unreachable!("the header says which it is"),
-                    }
+                    column.add(value);
                 }
                 *rows += 1;
                 if *rows == ROWS {
@@ -121,20 +139,60 @@ impl<W: Write + Send> TableWriter<W> {
     }
 }
 
+impl Kind {
+    fn field(self, name: &str) -> Result<Arc<Type>> {
+        let (physical, converted, logical) = match self {
+            Self::Text | Self::Nested => (Physical::BYTE_ARRAY, ConvertedType::UTF8, None),
+            Self::Number => (Physical::DOUBLE, ConvertedType::NONE, None),
+            Self::Whole => (Physical::INT64, ConvertedType::NONE, None),
+            Self::Date => (Physical::INT32, ConvertedType::DATE, None),
+            Self::Time => (Physical::INT64, ConvertedType::NONE, Some(LogicalType::timestamp(false, TimeUnit::MICROS))),
+        };
+        let builder = Type::primitive_type_builder(name, physical).with_repetition(Repetition::OPTIONAL);
+        Ok(Arc::new(builder.with_converted_type(converted).with_logical_type(logical).build()?))
+    }
+
+    fn pending(self) -> Pending {
+        let values = match self {
+            Self::Text | Self::Nested => Values::Texts(Vec::new()),
+            Self::Number => Values::Numbers(Vec::new()),
+            Self::Whole | Self::Time => Values::Wholes(Vec::new()),
+            Self::Date => Values::Dates(Vec::new()),
+        };
+        Pending { values, levels: Vec::new() }
+    }
+}
+
+impl Pending {
+    fn add(&mut self, value: &Value) {
+        match (value, &mut self.values) {
+            (Value::Text(text), Values::Texts(texts)) => texts.push(text.as_bytes().to_vec().into()),
+            (Value::Number(number), Values::Numbers(numbers)) => numbers.push(*number),
+            (Value::Whole(number) | Value::Time(number), Values::Wholes(wholes)) => wholes.push(*number),
+            (Value::Date(days), Values::Dates(dates)) => dates.push(*days),
+            _ => return self.levels.push(0),
+        }
+        self.levels.push(1);
+    }
+}
+
 fn write_rows<W: Write + Send>(writer: &mut SerializedFileWriter<W>, columns: &mut [Pending]) -> Result<()> {
     let mut group = writer.next_row_group()?;
-    for column in columns {
-        let Some(mut output) = group.next_column()? else { break };
-        match column {
-            Pending::Texts(texts, levels) => {
-                output.typed::<ByteArrayType>().write_batch(&take(texts), Some(&take(levels)), None)?;
-            }
-            Pending::Numbers(numbers) => {
-                output.typed::<DoubleType>().write_batch(&take(numbers), None, None)?;
-            }
+    for Pending { values, levels } in columns {
+        let Some(column) = group.next_column()? else { break };
+        let levels = take(levels);
+        match values {
+            Values::Texts(texts) => write_column::<ByteArrayType>(column, &take(texts), &levels)?,
+            Values::Numbers(numbers) => write_column::<DoubleType>(column, &take(numbers), &levels)?,
+            Values::Wholes(wholes) => write_column::<Int64Type>(column, &take(wholes), &levels)?,
+            Values::Dates(dates) => write_column::<Int32Type>(column, &take(dates), &levels)?,
         }
-        output.close()?;
     }
     group.close()?;
     Ok(())
+}
+
+fn write_column<T: DataType>(mut column: SerializedColumnWriter, values: &[T::T], levels: &[i16]) -> Result<()> {
+    column.typed::<T>().write_batch(values, Some(levels), None)?;
+    Ok(column.close()?)
 }

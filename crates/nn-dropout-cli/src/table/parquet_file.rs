@@ -1,13 +1,12 @@
 //! Parquet files, row by row.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
-use parquet::basic::{LogicalType, TimeUnit};
+use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use parquet::record::Field;
@@ -15,34 +14,58 @@ use parquet::record::reader::RowIter;
 use parquet::schema::types::Type;
 
 use super::cells::Cell;
-use super::date;
+use super::evidence::{Evidence, Reading, decide};
+use super::output::{Kind, Value};
 use crate::io::guard::guard;
+use crate::words::quoted;
 
 /// The cells of a row, with the names of their columns.
 pub type Fields = Vec<(String, Field)>;
 
 pub struct ParquetRows {
     rows: RowIter<'static>,
+    /// What each column can be written as.
+    pub kinds: Vec<Kind>,
     /// The columns of nanoseconds, which the reader gives as numbers.
     nanoseconds: Vec<usize>,
     fields: Fields,
 }
 
-/// The names of the columns, and the rows.
-pub fn open(file: File) -> Result<(Vec<String>, ParquetRows)> {
-    guard(|| {
-        let length = file.metadata()?.len();
-        let reader = SerializedFileReader::new(Checked { file, length })?;
-        let schema = reader.metadata().file_metadata().schema_descr_ptr();
-        let columns = schema.root_schema().get_fields();
-        for column in columns {
-            ensure!(column.is_primitive(), "column `{}` is nested: expected numbers or texts", column.name());
+/// The rows that are looked at to find out how texts are read.
+const SAMPLE: usize = 1000;
+
+impl ParquetRows {
+    /// The names of the columns, how their texts are read, and the rows.
+    pub fn open(file: &File, usual: impl Fn(&str) -> Reading) -> Result<(Vec<String>, Vec<Reading>, Self)> {
+        let (header, mut sample) = Self::at_start(file)?;
+        let mut evidence = vec![Evidence::default(); header.len()];
+        for _ in 0..SAMPLE {
+            // What is damaged is reported when it is read.
+            let Ok(Some(fields)) = sample.next() else { break };
+            for ((_, field), evidence) in fields.iter().zip(&mut evidence) {
+                if let Field::Str(text) = field {
+                    evidence.add(text.trim());
+                }
+            }
         }
-        let header = columns.iter().map(|column| column.name().to_owned()).collect();
-        let nanoseconds = (0..columns.len()).filter(|&column| is_nanoseconds(&columns[column])).collect();
-        let rows = RowIter::from_file_into(Box::new(reader));
-        Ok((header, ParquetRows { rows, nanoseconds, fields: Fields::new() }))
-    })
+        let readings = decide(&evidence, &header, None, None, usual)?;
+        let (header, rows) = Self::at_start(file)?;
+        Ok((header, readings, rows))
+    }
+
+    fn at_start(file: &File) -> Result<(Vec<String>, Self)> {
+        guard(|| {
+            let (file, length) = (file.try_clone()?, file.metadata()?.len());
+            let reader = SerializedFileReader::new(Checked { file, length })?;
+            let schema = reader.metadata().file_metadata().schema_descr_ptr();
+            let columns = schema.root_schema().get_fields();
+            let header = columns.iter().map(|column| column.name().to_owned()).collect();
+            let nanoseconds = (0..columns.len()).filter(|&column| is_nanoseconds(&columns[column])).collect();
+            let kinds = columns.iter().map(|column| kind(column)).collect();
+            let rows = RowIter::from_file_into(Box::new(reader));
+            Ok((header, Self { rows, kinds, nanoseconds, fields: Fields::new() }))
+        })
+    }
 }
 
 fn is_nanoseconds(column: &Arc<Type>) -> bool {
@@ -56,13 +79,13 @@ impl ParquetRows {
         for &column in &self.nanoseconds {
             let field = &mut self.fields[column].1;
             if let Field::Long(nanoseconds) = field {
-                *field = Field::TimestampMicros(*nanoseconds / 1000);
+                *field = Field::TimestampMicros(nanoseconds.div_euclid(1000));
             }
         }
         for (name, field) in &mut self.fields {
             if let Field::Bytes(bytes) = field {
                 let text = String::from_utf8(bytes.data().to_vec());
-                ensure!(text.is_ok(), "column `{name}` holds bytes: expected numbers or texts");
+                ensure!(text.is_ok(), "column {} holds bytes: expected numbers or texts", quoted(name));
                 *field = Field::Str(text.unwrap_or_default());
             }
         }
@@ -80,14 +103,14 @@ pub fn cell(field: &Field) -> Cell<'_> {
         // As pandas writes them to a CSV file.
         Field::Bool(true) => Cell::Text("True"),
         Field::Bool(false) => Cell::Text("False"),
-        Field::Byte(whole) => Cell::Number(f64::from(*whole)),
-        Field::Short(whole) => Cell::Number(f64::from(*whole)),
-        Field::Int(whole) => Cell::Number(f64::from(*whole)),
-        Field::Long(whole) => Cell::Number(*whole as f64),
-        Field::UByte(whole) => Cell::Number(f64::from(*whole)),
-        Field::UShort(whole) => Cell::Number(f64::from(*whole)),
-        Field::UInt(whole) => Cell::Number(f64::from(*whole)),
-        Field::ULong(whole) => Cell::Number(*whole as f64),
+        Field::Byte(whole) => Cell::Whole((*whole).into()),
+        Field::Short(whole) => Cell::Whole((*whole).into()),
+        Field::Int(whole) => Cell::Whole((*whole).into()),
+        Field::Long(whole) => Cell::Whole((*whole).into()),
+        Field::UByte(whole) => Cell::Whole((*whole).into()),
+        Field::UShort(whole) => Cell::Whole((*whole).into()),
+        Field::UInt(whole) => Cell::Whole((*whole).into()),
+        Field::ULong(whole) => Cell::Whole((*whole).into()),
         // The number with the fewest digits, as a CSV file has it.
         Field::Float(single) => number(single.to_string().parse().unwrap_or(f64::NAN)),
         Field::Float16(half) => number(half.to_f32().to_string().parse().unwrap_or(f64::NAN)),
@@ -104,19 +127,47 @@ pub fn cell(field: &Field) -> Cell<'_> {
     }
 }
 
-/// The cell as a CSV file would have it.
-pub fn text(field: &Field) -> Cow<'_, str> {
+/// What a column can be written as.
+fn kind(column: &Type) -> Kind {
+    let (converted, logical) = (column.get_basic_info().converted_type(), column.get_basic_info().logical_type_ref());
+    if !column.is_primitive() {
+        return Kind::Nested;
+    }
+    match (column.get_physical_type(), converted) {
+        (_, ConvertedType::DATE) => Kind::Date,
+        (_, ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIMESTAMP_MICROS) | (Physical::INT96, _) => Kind::Time,
+        _ if matches!(logical, Some(LogicalType::Timestamp(_))) => Kind::Time,
+        (
+            _,
+            ConvertedType::UINT_64 | ConvertedType::DECIMAL | ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS,
+        ) => Kind::Text,
+        (Physical::INT32 | Physical::INT64, _) => Kind::Whole,
+        (Physical::FLOAT | Physical::DOUBLE, _) => Kind::Number,
+        _ => Kind::Text,
+    }
+}
+
+/// The cell as a value of the kind of its column.
+pub fn value(field: &Field) -> Value<'_> {
     match field {
-        Field::Null => "".into(),
-        Field::Str(text) => text.into(),
-        Field::Bool(_) => cell(field).name(),
-        Field::Float(number) => number.to_string().into(),
-        Field::Double(number) => number.to_string().into(),
-        Field::Date(_) | Field::TimestampMillis(_) | Field::TimestampMicros(_) => match cell(field) {
-            Cell::Date(days) => date::shown(days, !matches!(field, Field::Date(_))).into(),
-            _ => "".into(),
+        Field::Null => Value::Missing,
+        Field::Str(text) => Value::Text(text.into()),
+        Field::Bool(_) => Value::Text(cell(field).name()),
+        Field::Byte(whole) => Value::Whole((*whole).into()),
+        Field::Short(whole) => Value::Whole((*whole).into()),
+        Field::Int(whole) => Value::Whole((*whole).into()),
+        Field::Long(whole) => Value::Whole(*whole),
+        Field::UByte(whole) => Value::Whole((*whole).into()),
+        Field::UShort(whole) => Value::Whole((*whole).into()),
+        Field::UInt(whole) => Value::Whole((*whole).into()),
+        Field::Float(_) | Field::Double(_) => match cell(field) {
+            Cell::Number(number) => Value::Number(number),
+            _ => Value::Missing,
         },
-        other => other.to_string().into(),
+        Field::Date(days) => Value::Date(*days),
+        Field::TimestampMillis(time) => Value::Time(time.saturating_mul(1000)),
+        Field::TimestampMicros(time) => Value::Time(*time),
+        other => Value::Text(other.to_string().into()),
     }
 }
 

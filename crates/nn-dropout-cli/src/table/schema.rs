@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::cells::{Cell, Reading};
-use super::column::{Categories, Column, MISSING, Values, date, in_range, truth};
+use super::cells::Cell;
+use super::column::{Categories, Column, MISSING, Spelling, Values, date, in_range};
 use super::data::{Table, Targets};
 use super::date::{Order, calendar};
-use super::number::number;
+use super::evidence::Reading;
+use super::number::{number, shown};
 use crate::settings::Decimal;
 use crate::words::{instead, quoted};
 
@@ -65,6 +66,9 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// Standardised numbers beyond this one overflow in a network.
+const FARTHEST: f64 = 1e9;
+
 /// The most categories of a column, the one for all others among them.
 pub const MAX_CATEGORIES: usize = 100;
 
@@ -113,8 +117,19 @@ impl Scale {
         Self { mean, deviation: widest * (squares / count).sqrt() }
     }
 
-    pub fn standardise(&self, number: f64) -> f32 {
-        if self.deviation > 0.0 && !number.is_nan() { ((number - self.mean) / self.deviation) as f32 } else { 0.0 }
+    /// The error of a number that is too far from the others says what to do.
+    pub fn standardise(&self, number: f64) -> Result<f32> {
+        if self.deviation == 0.0 || number.is_nan() {
+            return Ok(0.0);
+        }
+        let standardised = (number - self.mean) / self.deviation;
+        ensure!(
+            standardised.abs() <= FARTHEST,
+            "{} is more than {FARTHEST:e} deviations away from the mean of the training rows, {}: correct the cell, or leave its row out",
+            shown(number),
+            shown(self.mean)
+        );
+        Ok(standardised as f32)
     }
 
     /// The number before it was standardised.
@@ -192,15 +207,6 @@ impl Feature {
             }
         }
     }
-
-    /// How this column's cells are read in a file that does not show it.
-    pub fn reading(&self) -> Reading {
-        match &self.encoding {
-            Encoding::Number { decimal, .. } => Reading { decimal: *decimal, order: None },
-            Encoding::Date { first, .. } => Reading { decimal: None, order: *first },
-            Encoding::Categories { .. } => Reading::default(),
-        }
-    }
 }
 
 /// Whether some of these days have a time.
@@ -209,11 +215,12 @@ pub fn has_times(days: &[f64]) -> bool {
 }
 
 /// Writes a date into the inputs of a model.
-fn encode_date(date: f64, scale: &Scale, inputs: &mut [f32]) {
-    inputs[0] = scale.standardise(date);
+fn encode_date(date: f64, scale: &Scale, inputs: &mut [f32]) -> Result<()> {
+    inputs[0] = scale.standardise(date)?;
     for (input, place) in inputs[1..].iter_mut().zip(calendar(date)) {
         *input = place as f32;
     }
+    Ok(())
 }
 
 impl Schema {
@@ -228,13 +235,22 @@ impl Schema {
         Self { features, target, blake3: table.blake3.clone() }
     }
 
+    /// How the cells of a column are read in a file that does not show it.
+    pub fn reading(&self, name: &str) -> Reading {
+        match self.features.iter().find(|feature| feature.name == name).map(|feature| &feature.encoding) {
+            Some(Encoding::Number { decimal, .. }) => Reading { decimal: *decimal, ..Reading::default() },
+            Some(Encoding::Date { first, .. }) => Reading { order: *first, ..Reading::default() },
+            Some(Encoding::Categories { .. }) | None => Reading::default(),
+        }
+    }
+
     /// The number of inputs of a model.
     pub fn inputs(&self) -> usize {
         self.features.iter().map(Feature::inputs).sum()
     }
 
     /// The inputs of a model for rows of this schema's own table, row by row.
-    pub fn encode(&self, table: &Table, rows: &[usize]) -> Vec<f32> {
+    pub fn encode(&self, table: &Table, rows: &[usize]) -> Result<Vec<f32>> {
         let width = self.inputs();
         let mut inputs = vec![0.0; rows.len() * width];
         let mut first = 0;
@@ -244,18 +260,22 @@ impl Schema {
                 .iter()
                 .zip(inputs.chunks_exact_mut(width))
                 .map(|(&row, inputs)| (row, &mut inputs[first..first + count]));
+            let place = || format!("column {}", quoted(&feature.name));
             match (&feature.encoding, &column.values) {
                 (Encoding::Number { scale, .. }, Values::Numbers { numbers, .. }) => {
-                    inputs.for_each(|(row, inputs)| inputs[0] = scale.standardise(numbers[row]));
+                    for (row, inputs) in inputs {
+                        inputs[0] = scale.standardise(numbers[row]).with_context(place)?;
+                    }
                 }
                 (Encoding::Date { days, .. }, Values::Dates(dates)) => {
                     for (row, inputs) in inputs.filter(|(row, _)| !dates[*row].is_nan()) {
-                        encode_date(dates[row], days, inputs);
+                        encode_date(dates[row], days, inputs).with_context(place)?;
                     }
                 }
                 (Encoding::Categories { categories, others }, Values::Categories(Categories { codes, names })) => {
                     let known = Known::of(categories, *others);
-                    let places: Vec<Option<usize>> = names.iter().map(|name| known.place(name)).collect();
+                    let places: Vec<Option<usize>> =
+                        names.iter().map(|name| known.place(name, Decimal::Point)).collect();
                     for (row, inputs) in inputs.filter(|(row, _)| codes[*row] != MISSING) {
                         if let Some(place) = places[codes[row] as usize] {
                             inputs[place] = 1.0;
@@ -266,20 +286,21 @@ impl Schema {
             }
             first += count;
         }
-        inputs
+        Ok(inputs)
     }
 
     /// The targets of these rows, standardised if they are numbers.
-    pub fn encode_targets(&self, table: &Table, rows: &[usize]) -> Targets {
-        match (&table.targets, self.target.scale()) {
+    pub fn encode_targets(&self, table: &Table, rows: &[usize]) -> Result<Targets> {
+        Ok(match (&table.targets, self.target.scale()) {
             (Targets::Classes { numbers, names }, _) => {
                 Targets::Classes { numbers: rows.iter().map(|&row| numbers[row]).collect(), names: names.clone() }
             }
             (Targets::Numbers(numbers) | Targets::Dates(numbers), Some(scale)) => {
-                Targets::Numbers(rows.iter().map(|&row| f64::from(scale.standardise(numbers[row]))).collect())
+                let standardised = rows.iter().map(|&row| Ok(f64::from(scale.standardise(numbers[row])?)));
+                Targets::Numbers(standardised.collect::<Result<_>>().context("the target")?)
             }
             (Targets::Numbers(_) | Targets::Dates(_), None) => unreachable!("the schema is this table's"),
-        }
+        })
     }
 
     /// An encoder of the rows of another table with this header and these readings.
@@ -311,7 +332,7 @@ impl Schema {
 struct Known<'a> {
     places: HashMap<&'a str, usize>,
     others: Option<usize>,
-    are_truths: bool,
+    spelling: Spelling,
 }
 
 impl<'a> Known<'a> {
@@ -319,13 +340,13 @@ impl<'a> Known<'a> {
         Self {
             places: categories.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect(),
             others: others.then_some(categories.len()),
-            are_truths: !categories.is_empty() && categories.iter().all(|name| truth(name) == Some(name)),
+            spelling: Spelling::of(categories.iter().map(String::as_str), Decimal::Point),
         }
     }
 
-    fn place(&self, name: &str) -> Option<usize> {
-        let name = if self.are_truths { truth(name).unwrap_or(name) } else { name };
-        self.places.get(name).copied().or(self.others)
+    fn place(&self, name: &str, decimal: Decimal) -> Option<usize> {
+        let name = self.spelling.canonical(name, decimal).unwrap_or(name.into());
+        self.places.get(&*name).copied().or(self.others)
     }
 }
 
@@ -361,6 +382,11 @@ impl Encoder<'_> {
         Ok(())
     }
 
+    /// The places of the columns that the model needs.
+    pub fn places(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().map(|column| column.place)
+    }
+
     /// The cells that the model has not seen, column by column. Where rare categories have an input of their own, only if they
     /// are most of the cells.
     pub fn unknown(&self) -> impl Iterator<Item = &Unknown> {
@@ -374,27 +400,27 @@ impl EncodedColumn<'_> {
         match &self.feature.encoding {
             Encoding::Number { scale, unit, .. } => {
                 let number = match cell {
-                    Cell::Number(number) => Some(number),
+                    Cell::Number(_) | Cell::Whole(_) => cell.number(),
                     Cell::Text(text) => number(text, self.reading.decimal.unwrap_or_default())
                         .filter(|number| number.unit.is_none() || number.unit == *unit)
                         .map(|number| number.value),
                     Cell::Missing | Cell::Date(_) => None,
                 };
                 let expected = || format!("expected a number, but got {}", quoted(&cell.name()));
-                inputs[0] = scale.standardise(in_range(number.with_context(expected)?)?);
+                inputs[0] = scale.standardise(in_range(number.with_context(expected)?)?)?;
             }
             Encoding::Date { days, .. } => {
                 let date = match cell {
                     Cell::Date(date) => Some(date),
                     Cell::Text(text) => date(text, self.reading.order)?,
-                    Cell::Missing | Cell::Number(_) => None,
+                    Cell::Missing | Cell::Number(_) | Cell::Whole(_) => None,
                 };
                 let expected = || format!("expected a date, but got {}", quoted(&cell.name()));
-                encode_date(date.with_context(expected)?, days, inputs);
+                encode_date(date.with_context(expected)?, days, inputs)?;
             }
             Encoding::Categories { .. } => {
                 let name = cell.name();
-                let place = self.known.place(&name);
+                let place = self.known.place(&name, self.reading.decimal.unwrap_or_default());
                 if let Some(place) = place {
                     inputs[place] = 1.0;
                 }
@@ -418,13 +444,13 @@ mod tests {
     fn small_differences_of_large_numbers_and_large_numbers_are_kept() {
         let scale = Scale::of([1e9, 1e9 + 1.0, f64::NAN, 1e9, 1e9 + 1.0].into_iter());
         assert_eq!((scale.mean, scale.deviation), (1e9 + 0.5, 0.5));
-        assert_eq!([1e9, 1e9 + 1.0].map(|number| scale.standardise(number)), [-1.0, 1.0]);
+        assert_eq!([1e9, 1e9 + 1.0].map(|number| scale.standardise(number).unwrap()), [-1.0, 1.0]);
         let scale = Scale::of([-1e307, 1e307].into_iter());
-        assert_eq!([-1e307, 1e307].map(|number| scale.standardise(number)), [-1.0, 1.0]);
+        assert_eq!([-1e307, 1e307].map(|number| scale.standardise(number).unwrap()), [-1.0, 1.0]);
         let scale = Scale::of([3e-320, 1e-320].into_iter());
-        assert!(scale.standardise(3e-320).is_finite());
+        assert!(scale.standardise(3e-320).unwrap().is_finite());
         // The mean of equal numbers is that number, although their sum is rounded.
         let scale = Scale::of(vec![0.1; 1_000_003].into_iter());
-        assert_eq!((scale.mean, scale.deviation, scale.standardise(0.1)), (0.1, 0.0, 0.0));
+        assert_eq!((scale.mean, scale.deviation, scale.standardise(0.1).unwrap()), (0.1, 0.0, 0.0));
     }
 }

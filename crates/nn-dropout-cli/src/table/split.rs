@@ -37,12 +37,14 @@ impl Split {
         let (train, validation) = rows.split_at(count);
         let schema = Schema::of(table, train);
         ensure!(schema.inputs() > 0, "all cells of the training rows are missing");
-        let part = |rows: &[usize]| Part {
-            features: schema.encode(table, rows),
-            inputs: schema.inputs(),
-            targets: schema.encode_targets(table, rows),
+        let part = |rows: &[usize]| -> Result<Part> {
+            Ok(Part {
+                features: schema.encode(table, rows)?,
+                inputs: schema.inputs(),
+                targets: schema.encode_targets(table, rows)?,
+            })
         };
-        Ok(Self { train: part(train), validation: part(validation), schema })
+        Ok(Self { train: part(train)?, validation: part(validation)?, schema })
     }
 }
 

@@ -1,0 +1,142 @@
+//! What a sample of a table's cells shows about how they are to be read.
+
+use anyhow::{Context, Result};
+
+use super::cells::is_missing;
+use super::date::{Order, days};
+use super::number::number;
+use crate::settings::{Decimal, Separator};
+use crate::words::quoted;
+
+/// How the texts of a column are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Reading {
+    pub decimal: Option<Decimal>,
+    pub order: Option<Order>,
+    /// Whether they are texts, or else numbers or dates.
+    pub are_texts: Option<bool>,
+}
+
+/// What the cells of a column show.
+#[derive(Clone, Default)]
+pub struct Evidence {
+    decimals: Votes,
+    orders: Votes,
+    /// A comma stands in a cell that could be read both ways.
+    commas: bool,
+    /// The first cell that could be read both ways.
+    unclear: Option<String>,
+    /// The cells that are not missing, and those of them that are neither numbers nor dates.
+    cells: usize,
+    texts: usize,
+}
+
+/// The cells that can be read only in the first way, only in the second, differently in both, and not at all.
+#[derive(Clone, Copy, Default)]
+struct Votes {
+    first: usize,
+    second: usize,
+    unclear: usize,
+    neither: usize,
+}
+
+impl Votes {
+    fn add(&mut self, [first, second]: [Option<f64>; 2]) {
+        match (first, second) {
+            (Some(first), Some(second)) if first == second => {}
+            (Some(_), Some(_)) => self.unclear += 1,
+            (Some(_), None) => self.first += 1,
+            (None, Some(_)) => self.second += 1,
+            (None, None) => self.neither += 1,
+        }
+    }
+
+    /// 0 or 1 if cells show one way, and hardly any can be read in neither. Those are reported when they are read.
+    fn verdict(self) -> Option<usize> {
+        let shown = self.first + self.second;
+        (shown > 0 && 10 * self.neither <= shown + self.unclear).then_some(usize::from(self.second > self.first))
+    }
+}
+
+const DECIMALS: [Decimal; 2] = [Decimal::Point, Decimal::Comma];
+const ORDERS: [Order; 2] = [Order::Month, Order::Day];
+
+impl Evidence {
+    pub fn add(&mut self, cell: &str) {
+        let cell = cell.trim();
+        if is_missing(cell) {
+            return;
+        }
+        let numbers = DECIMALS.map(|decimal| number(cell, decimal).map(|number| number.value));
+        let dates = ORDERS.map(|order| days(cell, order));
+        self.decimals.add(numbers);
+        self.orders.add(dates);
+        if numbers.iter().all(Option::is_some) && numbers[0] != numbers[1] {
+            self.commas |= cell.contains(',');
+            self.unclear.get_or_insert_with(|| cell.to_owned());
+        }
+        self.cells += 1;
+        self.texts += usize::from(numbers.iter().chain(&dates).all(Option::is_none));
+    }
+
+    fn decimal(&self) -> Option<Decimal> {
+        self.decimals.verdict().map(|verdict| DECIMALS[verdict])
+    }
+
+    /// Where commas separate cells, or nothing does, a comma groups digits; where another character does, it is decimal.
+    fn by_separator(&self, separator: Option<Separator>) -> Option<Decimal> {
+        match separator {
+            None | Some(Separator::COMMA) => Some(Decimal::Point),
+            Some(_) => self.commas.then_some(Decimal::Comma),
+        }
+    }
+
+    fn order(&self) -> Option<Order> {
+        self.orders.verdict().map(|verdict| ORDERS[verdict])
+    }
+
+    /// Fewer texts than one in ten are mistakes in a column of numbers or dates.
+    fn are_texts(&self) -> Option<bool> {
+        (self.cells > 0).then_some(10 * self.texts >= self.cells)
+    }
+}
+
+/// How each column of a file is read. If its own cells do not show it, all else that speaks for a reading has to agree: how columns are
+/// usually read, how the other columns are, and what separates the cells. `given` is the user's word.
+pub fn decide(
+    evidence: &[Evidence],
+    names: &[String],
+    separator: Option<Separator>,
+    given: Option<Decimal>,
+    usual: impl Fn(&str) -> Reading,
+) -> Result<Vec<Reading>> {
+    let decimal = common(evidence.iter().filter_map(Evidence::decimal));
+    let order = common(evidence.iter().filter_map(Evidence::order));
+    let read = |(evidence, name): (&Evidence, &String)| {
+        let usual = usual(name);
+        let decimal = match (given.or(evidence.decimal()), &evidence.unclear) {
+            (Some(decimal), _) => Some(decimal),
+            (None, None) => usual.decimal,
+            (None, Some(cell)) => {
+                let by_separator = evidence.by_separator(separator);
+                let agreed = common([usual.decimal, decimal, by_separator].into_iter().flatten());
+                let (name, cell) = (quoted(name), quoted(cell));
+                let unclear = || {
+                    format!(
+                        "column {name}: {cell} can be read as two numbers; say which mark is decimal with --decimal . or --decimal ,"
+                    )
+                };
+                Some(agreed.with_context(unclear)?)
+            }
+        };
+        let order = evidence.order().or(common([usual.order, order].into_iter().flatten()));
+        Ok(Reading { decimal, order, are_texts: evidence.are_texts() })
+    };
+    evidence.iter().zip(names).map(read).collect()
+}
+
+/// What all verdicts are, if they agree.
+fn common<T: PartialEq>(mut verdicts: impl Iterator<Item = T>) -> Option<T> {
+    let first = verdicts.next()?;
+    verdicts.all(|verdict| verdict == first).then_some(first)
+}
