@@ -26,7 +26,7 @@ use crate::report::sweep::Sweep;
 use crate::settings::{GptSettings, MlpSettings, Settings, file};
 use crate::sweep::storage::{Claim, Experiment, Storage};
 use crate::sweep::{Answer, Objective, Sampler, State, Study, TrialResult, summary};
-use crate::table::{Cells, Contents, Description};
+use crate::table::{Cells, Contents, Description, Reading};
 use crate::trainer::Trainer;
 
 /// Gives damaged copies of intact files to a reader. By default there are `count` of them.
@@ -120,7 +120,7 @@ fn read_table(path: &Path, bytes: &[u8]) -> Result<()> {
     let source = crate::io::source::Source::open(path)?;
     let whole = Contents::read(&source, &settings).map(|contents| Description::of(&contents).to_string());
     // A damaged row may make the table useless for training, but the rows before it can be predicted.
-    let mut cells = Cells::open(&source, &settings.csv(), |_| Default::default())?;
+    let mut cells = Cells::open(&source, &settings.csv(), |_| Reading::default())?;
     let columns = cells.header.len();
     while let Some(row) = cells.next()? {
         for column in 0..columns {

@@ -200,7 +200,7 @@ fn probabilities_and_columns_of_the_data_can_be_added() {
     refuse(&folder, &words("predict --run run --data new.csv --keep ids"), line);
 
     // An index of many rows keeps their order.
-    let rows: String = (0..5000).map(|n| format!("{n},{},0.5,\n", f64::from(n) / 5000.0)).collect();
+    let rows = (0..5000).map(|n| format!("{n},{},0.5,\n", f64::from(n) / 5000.0)).collect::<Vec<_>>().concat();
     fs::write(folder.path().join("new.csv"), format!("id,a,b,c\n{rows}")).unwrap();
     let ids: Vec<String> =
         predict("--keep id").lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned()).collect();

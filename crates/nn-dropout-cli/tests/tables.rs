@@ -141,7 +141,7 @@ fn a_quote_that_never_closes_is_refused_where_it_opens() {
         ("a,y\n1,no\n\"2\n,yes\n3,no\n", "line 3: a quote opens before `2` and never closes"),
         ("a,\"y\n1,no\n", "line 1: a quote opens before `y` and never closes"),
         ("a,b,y\n1,\"x\ny\nz\",no\n2,\"x\ny\",\"yes\n3,x,no\n", "line 6: a quote opens before `yes` and never closes"),
-        ("a,y\n1,no\n2,\"", "line 3: a quote opens before `` and never closes"),
+        ("a,y\n1,no\n2,\"", "line 3: a quote opens and never closes"),
     ] {
         let line = refused(table, "");
         assert!(
@@ -151,6 +151,17 @@ fn a_quote_that_never_closes_is_refused_where_it_opens() {
     }
     let closed = described("a,y\n1,\"no\nno\"\n2,\"say \"\"yes\"\"\"", "--target y");
     assert!(closed.contains("`no\\nno` 50.0 %, `say \"yes\"` 50.0 %"), "{closed}");
+}
+
+#[test]
+fn text_after_a_closing_quote_is_refused() {
+    for table in ["text\tclass\n\"foo\tham\n\"bar\tspam\nbaz\tham\n", "a,y\n1,\"foo\" bar\n"] {
+        let line = refused(table, "");
+        assert!(
+            line.contains("text after a closing quote; double the quotes inside the cell (\"\"), or remove them"),
+            "{line}"
+        );
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::settings::numbers::{probability, seed, whole};
 pub struct ApplyArgs {
     /// A .npy file of float16, float32 or float64, in C or Fortran order, or a .safetensors file of F16, BF16, F32 or F64
     input: PathBuf,
-    /// The file for the noisy tensors, of the same kind
+    /// The file to write, in the same format as the input
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
     /// The layer, as torch.nn names it: dropout, dropout1d, ..., alpha-dropout or feature-alpha-dropout
@@ -31,7 +31,7 @@ pub struct ApplyArgs {
     /// The probability that an element, or a channel, is dropped
     #[arg(long, value_name = "P", value_parser = probability)]
     p: Probability,
-    /// Draw our own masks, PyTorch's on the CPU, or JAX's
+    /// Which masks to draw: our own (philox), PyTorch's on the CPU (torch), or JAX's (jax)
     #[arg(long, default_value = "philox")]
     rng: Rng,
     /// The generator's seed, as in `torch.manual_seed(N)` or `jax.random.key(N)` [default: 42]

@@ -10,10 +10,11 @@ use crate::io::source::{Source, shown};
 use crate::settings::{CsvOptions, MlpSettings, Options, Task};
 use crate::table::{Contents, Description};
 
-/// Say what a table holds, as `train` reads it
+/// Show how `train` reads a table
 ///
 /// Prints which columns are numbers, categories and dates, what is left out and why, what is missing, and the classes of the target.
-/// Warns of columns that are constant, count the rows or give the target away, and of classes with a single row.
+/// Warns about constant columns, columns that only number the rows, columns that alone reveal the target, and classes with one
+/// row.
 #[derive(clap::Args)]
 pub struct DescribeArgs {
     /// A CSV or Parquet file, or `-` for standard input
@@ -22,13 +23,13 @@ pub struct DescribeArgs {
     /// The column to predict
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
-    /// Predict a class (integers or text) or a number [default: classification]
+    /// Predict a class (integers or text), or a number or date [default: classification]
     #[arg(long)]
     task: Option<Task>,
     /// Columns to leave out
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     ignore: Option<Vec<String>>,
-    /// Columns whose numbers are categories
+    /// Number columns to treat as categories
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     categories: Option<Vec<String>>,
     #[command(flatten)]
@@ -49,8 +50,11 @@ pub fn describe(args: &DescribeArgs) -> Result<Ended> {
     });
     let contents = Source::open(&args.data).and_then(|source| Contents::read(&source, &settings));
     let description = Description::of(&contents.with_context(|| shown(&args.data))?);
-    let warnings: String = description.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+    let mut text = description.to_string();
+    for warning in &description.warnings {
+        text.extend(["warning: ", warning, "\n"]);
+    }
     let mut out = stdout().lock();
-    write!(out, "{description}{warnings}").and_then(|()| out.flush()).context("cannot write the description")?;
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write the description")?;
     Ok(Ended::Finished)
 }

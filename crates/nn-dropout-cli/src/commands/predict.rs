@@ -34,7 +34,7 @@ pub struct PredictArgs {
     /// A CSV or Parquet file, or `-` for standard input, with the columns that the run was trained on; other columns are ignored
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
-    /// The number of predictions per row with dropout on [default: one with dropout off]
+    /// The number of predictions per row with dropout on [default: a single prediction, with dropout off]
     #[arg(long, value_name = "N", value_parser = count)]
     samples: Option<NonZeroUsize>,
     /// The seed of the masks of the samples
@@ -43,10 +43,10 @@ pub struct PredictArgs {
     /// Add the probability of each class
     #[arg(long)]
     probabilities: bool,
-    /// Columns of the data to put before the predictions
+    /// Columns of the data to copy into the output, before the predictions
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     keep: Vec<String>,
-    /// The file to write: Parquet if its name ends in .parquet or .pq, else CSV [default: CSV on the terminal]
+    /// The file to write: Parquet if its name ends in .parquet or .pq, CSV if in .csv or .txt [default: CSV on standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]

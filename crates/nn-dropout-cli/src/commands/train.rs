@@ -24,7 +24,7 @@ use crate::{gpt, interrupt, mlp, report};
 
 /// Train a network with dropout: a multi-layer perceptron on a table, or a GPT on a text
 ///
-/// Without options a perceptron learns to read handwritten digits. Every option except --config and --resume can also be a key
+/// Without options, a perceptron is trained on the built-in digits. Every option except --config and --resume can also be a key
 /// of the TOML file that --config names, with underscores for dashes; an option on the command line wins.
 #[derive(clap::Args)]
 pub struct TrainArgs {

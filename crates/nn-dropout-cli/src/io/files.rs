@@ -36,7 +36,9 @@ pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
 
 /// A file under another name, beside the one that it will replace. It is removed unless it is [published](publish).
 pub struct Staged {
+    /// As the user named it.
     path: PathBuf,
+    target: PathBuf,
     file: NamedTempFile,
 }
 
@@ -55,7 +57,7 @@ impl Staged {
             let message = error.to_string();
             anyhow!("{}", message.split(" at path ").next().unwrap_or(&message))
         });
-        Ok(Self { file: file.with_context(|| cannot_write(path))?, path: target })
+        Ok(Self { file: file.with_context(|| cannot_write(path))?, path: path.to_owned(), target })
     }
 
     /// Writes where the last call ended.
@@ -72,7 +74,8 @@ impl Staged {
 
 impl Write for Staged {
     fn write(&mut self, contents: &[u8]) -> io::Result<usize> {
-        self.file.write(contents)
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", cannot_write(&self.path)));
+        self.file.write(contents).map_err(named)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -83,11 +86,11 @@ impl Write for Staged {
 /// Renames files when all of them are on the disk.
 pub fn publish(files: impl IntoIterator<Item = Staged>) -> Result<()> {
     let files: Vec<Staged> = files.into_iter().collect();
-    for Staged { path, file } in &files {
+    for Staged { path, file, .. } in &files {
         file.as_file().sync_all().with_context(|| cannot_write(path))?;
     }
-    for Staged { path, file } in files {
-        file.persist(&path).with_context(|| cannot_write(&path))?;
+    for Staged { path, target, file } in files {
+        file.persist(&target).with_context(|| cannot_write(&path))?;
     }
     Ok(())
 }

@@ -12,13 +12,13 @@ use super::value::Value;
 /// What a user says of a CSV file. The rest is found out.
 #[derive(Clone, Copy, Default, PartialEq, clap::Args)]
 pub struct CsvOptions {
-    /// What separates the cells of a CSV file: a character, or `tab` [default: found out]
+    /// What separates the cells of a CSV file: a character, or `tab` [default: detected]
     #[arg(long, value_name = "CHAR")]
     pub separator: Option<Separator>,
-    /// The decimal mark of the numbers in a CSV file [default: found out for each column]
+    /// The decimal mark of the numbers in a CSV file [default: detected for each column]
     #[arg(long, value_name = "MARK")]
     pub decimal: Option<Decimal>,
-    /// The encoding of a CSV file, such as windows-1252 or shift_jis [default: utf-8, or what a byte order mark says]
+    /// The encoding of a CSV file, such as `windows-1252` or `shift_jis` [default: utf-8, or what a byte order mark says]
     #[arg(long, value_name = "NAME")]
     pub encoding: Option<Encoding>,
 }

@@ -51,8 +51,8 @@ Options {
     /// A multi-layer perceptron with dropout after each hidden layer, or a GPT-2 style decoder [default: mlp]
     #[arg(long)]
     model: Model,
-    /// The data. mlp: `digits` (1,797 handwritten digits, built in), or a table: a CSV file with a header row, or a Parquet
-    /// file; `-` for standard input [default: digits]; gpt: a text, whose characters are the tokens
+    /// The data, or `-` for standard input. mlp: `digits` (1,797 handwritten digits, built in), or a table: a CSV file with a
+    /// header row, or a Parquet file [default: digits]; gpt: a text, whose characters are the tokens
     #[arg(long, value_name = "digits|FILE")]
     data: PathBuf,
     /// Only a key of the file: `train` has its own `--dropout`, and `sweep` has none.
@@ -71,22 +71,22 @@ Options {
     /// The column of a table to predict
     #[arg(long, value_name = "COLUMN", help_heading = MLP)]
     target: String,
-    /// Predict a class (integers or text) or a number [default: classification]
+    /// Predict a class (integers or text), or a number or date [default: classification]
     #[arg(long, help_heading = MLP)]
     task: Task,
     /// Columns to leave out
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', help_heading = MLP)]
     ignore: Vec<String>,
-    /// Columns whose numbers are categories
+    /// Number columns to treat as categories
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', help_heading = MLP)]
     categories: Vec<String>,
-    /// What separates the cells of a CSV file: a character, or `tab` [default: found out]
+    /// What separates the cells of a CSV file: a character, or `tab` [default: detected]
     #[arg(long, value_name = "CHAR", help_heading = MLP)]
     separator: Separator,
-    /// The decimal mark of the numbers in a CSV file [default: found out for each column]
+    /// The decimal mark of the numbers in a CSV file [default: detected for each column]
     #[arg(long, value_name = "MARK", help_heading = MLP)]
     decimal: Decimal,
-    /// The encoding of a CSV file, such as windows-1252 or shift_jis [default: utf-8, or what a byte order mark says]
+    /// The encoding of a CSV file, such as `windows-1252` or `shift_jis` [default: utf-8, or what a byte order mark says]
     #[arg(long, value_name = "NAME", help_heading = MLP)]
     encoding: Encoding,
     /// The sizes of the hidden layers [default: 512,512]
@@ -117,13 +117,13 @@ Options {
     /// Whether linear layers and layer norms have biases [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, hide_possible_values = true, help_heading = GPT)]
     bias: bool,
-    /// The share of each matrix that decays per step, times the learning rate [default: 0.1]
+    /// AdamW's weight decay, for matrices only [default: 0.1]
     #[arg(long, value_name = "SHARE", help_heading = GPT)]
     weight_decay: NotNegative,
-    /// How slowly AdamW forgets gradients [default: 0.9]
+    /// AdamW's beta1: how slowly it forgets gradients [default: 0.9]
     #[arg(long, value_name = "SHARE", help_heading = GPT)]
     beta1: Beta,
-    /// How slowly AdamW forgets their squares [default: 0.99]
+    /// AdamW's beta2: how slowly it forgets squared gradients [default: 0.99]
     #[arg(long, value_name = "SHARE", help_heading = GPT)]
     beta2: Beta,
     /// Clip the norm of the whole gradient to this; 0 for no limit [default: 1]
@@ -135,7 +135,7 @@ Options {
     /// Measure the losses and save a checkpoint after this many steps [default: 250]
     #[arg(long, value_name = "N", value_parser = count, help_heading = GPT)]
     eval_interval: NonZeroUsize,
-    /// Draw our own masks, or PyTorch's on the CPU, in PyTorch's order of calls [default: philox]
+    /// Which masks to draw: our own (philox), or PyTorch's on the CPU, in PyTorch's order of calls (torch) [default: philox]
     #[arg(long, help_heading = GPT)]
     rng: TrainRng,
     /// Start with these weights: a `state_dict` of nanoGPT
@@ -154,7 +154,7 @@ Options {
     /// Only a key of the file: `train` has its own `--force`, and `sweep` has none.
     #[arg(skip)]
     force: bool,
-    /// Show no progress
+    /// Print no progress and no description of the table
     #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, hide_possible_values = true)]
     quiet: bool,
 }

@@ -63,19 +63,16 @@ pub fn is_missing(cell: &str) -> bool {
 impl Cells {
     /// A Parquet file, or else a CSV file with a header row. `usual` is how a column is read if the file does not show it.
     pub fn open(source: &Source, options: &CsvOptions, usual: impl Fn(&str) -> Reading) -> Result<Self> {
-        let cells = match source.parquet()? {
-            Some(file) => {
-                ensure!(
-                    *options == CsvOptions::default(),
-                    "--separator, --decimal and --encoding are for CSV files, and this is Parquet"
-                );
-                let (header, readings, rows) = ParquetRows::open(&file, usual)?;
-                Self { header, readings, format: "Parquet".to_owned(), rows: Rows::Parquet(rows) }
-            }
-            None => {
-                let (rows, format) = CsvRows::open(source.reader()?, options, usual)?;
-                Self { header: rows.header.clone(), readings: rows.readings.clone(), format, rows: Rows::Csv(rows) }
-            }
+        let cells = if let Some(file) = source.parquet()? {
+            ensure!(
+                *options == CsvOptions::default(),
+                "--separator, --decimal and --encoding are for CSV files, and this is Parquet"
+            );
+            let (header, readings, rows) = ParquetRows::open(&file, usual)?;
+            Self { header, readings, format: "Parquet".to_owned(), rows: Rows::Parquet(rows) }
+        } else {
+            let (rows, format) = CsvRows::open(source.reader()?, options, usual)?;
+            Self { header: rows.header.clone(), readings: rows.readings.clone(), format, rows: Rows::Csv(rows) }
         };
         ensure!(!cells.header.is_empty(), "the file is empty: expected a header row, then one row per sample");
         Ok(cells)

@@ -217,7 +217,7 @@ impl Column {
 impl Categories {
     /// The names in order, in one spelling.
     fn sorted(mut codes: Vec<u32>, places: HashMap<String, u32>, decimal: Decimal) -> Self {
-        let spelling = Spelling::of(places.keys().map(String::as_str), decimal);
+        let spelling = Spelling::of(&places.keys().map(String::as_str), decimal);
         let spelt = |name: String| spelling.canonical(&name, decimal).map_or_else(|| name.clone(), Cow::into_owned);
         let mut names: Vec<(String, u32)> = places.into_iter().map(|(name, place)| (spelt(name), place)).collect();
         let whole = |name: &str| name.parse::<i128>().ok();
@@ -306,7 +306,7 @@ pub enum Spelling {
 }
 
 impl Spelling {
-    pub fn of<'a>(names: impl Iterator<Item = &'a str> + Clone, decimal: Decimal) -> Self {
+    pub fn of<'a>(names: &(impl Iterator<Item = &'a str> + Clone), decimal: Decimal) -> Self {
         if names.clone().all(|name| truth(name).is_some()) {
             Self::Truths
         } else if names.clone().all(|name| Self::Numbers.canonical(name, decimal).is_some()) {
@@ -317,7 +317,7 @@ impl Spelling {
     }
 
     /// The one way to write this name, if it is of this kind.
-    pub fn canonical<'a>(self, name: &'a str, decimal: Decimal) -> Option<Cow<'a, str>> {
+    pub fn canonical(self, name: &str, decimal: Decimal) -> Option<Cow<'_, str>> {
         match self {
             Self::Truths => truth(name).map(Cow::from),
             // Whole numbers can have more digits than a number holds.

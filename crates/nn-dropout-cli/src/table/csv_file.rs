@@ -8,8 +8,9 @@ use csv::{ByteRecord, ReaderBuilder, StringRecord, Trim};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use super::evidence::{Evidence, Reading, decide};
+use super::quotes::Quotes;
 use crate::settings::{CsvOptions, Decimal, Encoding, Separator};
-use crate::words::{counted, quoted};
+use crate::words::counted;
 
 /// A CSV file at its first row.
 pub struct CsvRows {
@@ -24,9 +25,6 @@ pub struct CsvRows {
 
 /// The bytes at the beginning of a file that are looked at to find out how it is written.
 const SAMPLE: usize = 1 << 20;
-
-/// A row after the last one. A quote that never closes swallows it.
-const END: &str = "\u{1}end of table\u{1}";
 
 impl CsvRows {
     /// The rows of a file, and what it turned out to be.
@@ -50,15 +48,10 @@ impl CsvRows {
         let (names, evidence) = look_at(whole_lines(&sample), separator);
         let readings = decide(&evidence, &names, Some(separator), options.decimal, usual)?;
 
-        let end = format!("\n{END}\n");
-        let rest = Cursor::new(sample).chain(text).chain(Cursor::new(end.into_bytes()));
-        let mut reader = builder(separator).from_reader(Box::new(rest) as Box<dyn Read>);
+        let whole = Quotes::new(Cursor::new(sample).chain(text), separator.byte());
+        let mut reader = builder(separator).from_reader(Box::new(whole) as Box<dyn Read>);
         let header = reader.headers().map_err(|error| explain(error, options))?.clone();
         let mut rows = Self { header: Vec::new(), readings, reader, encoding, separator, record: StringRecord::new() };
-        if rows.is_end(&header) {
-            return Ok((rows, String::new()));
-        }
-        rows.check_closed(&header, 1)?;
         rows.header = header.iter().map(str::to_owned).collect();
         if names.len() == header.len() + 1 {
             rows.header.insert(0, String::new());
@@ -71,17 +64,10 @@ impl CsvRows {
     }
 
     pub fn next(&mut self) -> Result<Option<&StringRecord>> {
-        if self.is_end(&self.record) {
-            return Ok(None);
-        }
-        let is_there =
-            self.reader.read_record(&mut self.record).map_err(|error| explain(error, &CsvOptions::default()))?;
-        ensure!(is_there, "the file changed while it was read");
-        if self.is_end(&self.record) {
+        if !self.reader.read_record(&mut self.record).map_err(|error| explain(error, &CsvOptions::default()))? {
             return Ok(None);
         }
         let line = self.record.position().map_or(0, csv::Position::line);
-        self.check_closed(&self.record, line)?;
         if let Some(encoding) = self.encoding {
             let is_lost = self.record.iter().any(|cell| cell.contains(char::REPLACEMENT_CHARACTER));
             ensure!(!is_lost, "line {line} is not {}; name another --encoding", encoding.name());
@@ -97,21 +83,6 @@ impl CsvRows {
             bail!("line {line} has {}, but the header has {expected}: {hint}", counted(count, "cell"));
         }
         Ok(Some(&self.record))
-    }
-
-    fn is_end(&self, record: &StringRecord) -> bool {
-        record.len() == 1 && &record[0] == END
-    }
-
-    /// Checks that no quote is open at the end of the file.
-    fn check_closed(&self, record: &StringRecord, line: u64) -> Result<()> {
-        let Some(last) = record.iter().next_back().and_then(|last| last.strip_suffix(END)) else { return Ok(()) };
-        let before: usize = record.iter().take(record.len() - 1).map(|cell| cell.matches('\n').count()).sum();
-        let cell = quoted(last.lines().next().unwrap_or_default());
-        bail!(
-            "line {}: a quote opens before {cell} and never closes; close it, or double it (\"\") if it belongs to the text",
-            line + before as u64
-        );
     }
 }
 

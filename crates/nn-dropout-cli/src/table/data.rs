@@ -11,7 +11,7 @@ use super::description::Description;
 use super::evidence::Reading;
 use super::number::number;
 use crate::io::source::{Source, shown};
-use crate::settings::{DIGITS, Decimal, MlpSettings, Task};
+use crate::settings::{CsvOptions, DIGITS, Decimal, MlpSettings, Task};
 use crate::words::{counted, instead, quoted};
 
 /// The features of each row, and its target.
@@ -118,7 +118,7 @@ fn check_digits(settings: &MlpSettings) -> Result<()> {
         "--ignore and --categories name columns of a file; the built-in digits have none"
     );
     ensure!(
-        settings.csv() == Default::default(),
+        settings.csv() == CsvOptions::default(),
         "--separator, --decimal and --encoding are for CSV files; the digits are built in"
     );
     Ok(())
@@ -241,8 +241,8 @@ impl Contents {
     }
 
     fn check_features(&self, settings: &MlpSettings) -> Result<()> {
-        let left_out: String =
-            self.left_out.iter().map(|(name, why)| format!("; {} is left out: {why}", quoted(name))).collect();
+        let left_out = self.left_out.iter().map(|(name, why)| format!("; {} is left out: {why}", quoted(name)));
+        let left_out = left_out.collect::<Vec<_>>().concat();
         let target = quoted(settings.target.as_deref().unwrap_or_default());
         ensure!(!self.columns.is_empty(), "there is no column besides {target} to predict it from{left_out}");
         Ok(())

@@ -78,7 +78,7 @@ fn seconds(text: &str) -> Option<f64> {
         None => hour,
     };
     let is_time = parts.next().is_none() && hour < 24.0 && minute < 60.0 && second < 61.0;
-    is_time.then(|| hour * 3600.0 + minute * 60.0 + second - zone)
+    is_time.then_some(hour * 3600.0 + minute * 60.0 + second - zone)
 }
 
 /// The seconds that a zone is ahead of universal time: `Z`, `+01:00`, `+0100` or `+01`.
@@ -100,7 +100,7 @@ fn zone(text: &str) -> Option<f64> {
 /// One or two digits.
 fn whole(text: &str) -> Option<f64> {
     let is_number = matches!(text.len(), 1 | 2) && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| text.parse().ok()).flatten()
+    if is_number { text.parse().ok() } else { None }
 }
 
 /// As a text that [`days`] reads, to the second, with a time of day if it is asked for.
@@ -128,8 +128,8 @@ pub fn calendar(days: f64) -> [f64; 6] {
     let date = NaiveDate::from_epoch_days(days.floor() as i32).unwrap_or_default();
     let year = (f64::from(date.ordinal0()) + time) / if date.leap_year() { 366.0 } else { 365.0 };
     let week = (f64::from(date.weekday().num_days_from_monday()) + time) / 7.0;
-    let [(a, b), (c, d), (e, f)] = [year, week, time].map(|turn| (TAU * turn).sin_cos());
-    [a, b, c, d, e, f]
+    let [year, week, time] = [year, week, time].map(|turn| <[f64; 2]>::from((TAU * turn).sin_cos()));
+    [year[0], year[1], week[0], week[1], time[0], time[1]]
 }
 
 #[cfg(test)]

@@ -225,7 +225,10 @@ fn gives_away(column: &Column, target: &Column) -> bool {
         (
             Values::Numbers { numbers, .. } | Values::Dates(numbers),
             Values::Numbers { numbers: targets, .. } | Values::Dates(targets),
-        ) => is_line(rows.iter().map(|&row| (numbers[row], targets[row])).filter(|(x, _)| !x.is_nan()).collect()),
+        ) => {
+            let points = rows.iter().map(|&row| (numbers[row], targets[row])).filter(|(x, _)| !x.is_nan());
+            is_line(&points.collect::<Vec<_>>())
+        }
         (Values::Categories(_), _) => false,
     }
 }
@@ -264,7 +267,7 @@ fn texts_are_classes(texts: &Categories, classes: &Categories, rows: &[usize]) -
 }
 
 /// Whether the points lie on a line, but for rounding.
-fn is_line(points: Vec<(f64, f64)>) -> bool {
+fn is_line(points: &[(f64, f64)]) -> bool {
     let count = points.len() as f64;
     let mean = |of: &dyn Fn(&(f64, f64)) -> f64| points.iter().map(|point| of(point) / count).sum::<f64>();
     let (x, y) = (mean(&|point| point.0), mean(&|point| point.1));

@@ -10,12 +10,15 @@ mod evidence;
 mod number;
 mod output;
 mod parquet_file;
+mod quotes;
 mod schema;
 mod split;
 
 pub use cells::Cells;
 pub use data::{Contents, Table, Targets};
 pub use description::Description;
+#[cfg(test)]
+pub use evidence::Reading;
 pub use output::{Kind, TableWriter, Value};
 pub use schema::{Encoder, Scale, Schema, Target};
 pub use split::{Part, Split};

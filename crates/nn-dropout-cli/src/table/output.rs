@@ -5,7 +5,7 @@ use std::io::Write;
 use std::mem::take;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
@@ -126,9 +126,7 @@ impl<W: Write + Send> TableWriter<W> {
     /// Writes what is left, and gives the output back.
     pub fn finish(self) -> Result<W> {
         match self {
-            Self::Csv(writer) => {
-                writer.into_inner().map_err(|error| error.into_error()).context("cannot write the table")
-            }
+            Self::Csv(writer) => Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?),
             Self::Parquet { mut writer, mut columns, rows } => {
                 if rows > 0 {
                     write_rows(&mut writer, &mut columns)?;

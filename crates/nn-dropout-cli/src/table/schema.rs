@@ -62,6 +62,7 @@ enum Encoding {
     },
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -340,7 +341,7 @@ impl<'a> Known<'a> {
         Self {
             places: categories.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect(),
             others: others.then_some(categories.len()),
-            spelling: Spelling::of(categories.iter().map(String::as_str), Decimal::Point),
+            spelling: Spelling::of(&categories.iter().map(String::as_str), Decimal::Point),
         }
     }
 
