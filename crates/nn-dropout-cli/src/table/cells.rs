@@ -57,7 +57,9 @@ const MISSING: [&str; 20] = [
 ];
 
 pub fn is_missing(cell: &str) -> bool {
-    cell.is_empty() || MISSING.contains(&cell)
+    // Most cells are numbers, and none of these texts ends like one.
+    let is_number = cell.as_bytes().last().is_some_and(u8::is_ascii_digit);
+    !is_number && (cell.is_empty() || MISSING.contains(&cell))
 }
 
 impl Cells {

@@ -266,6 +266,7 @@ pub fn truth(text: &str) -> Option<&'static str> {
     }
 }
 
+#[inline]
 pub fn in_range(value: f64) -> Result<f64> {
     ensure!(value.abs() <= number::LARGEST, "expected a number of at most {:e}, but got {value}", number::LARGEST);
     Ok(value)

@@ -24,7 +24,7 @@ pub struct CsvRows {
 }
 
 /// The bytes at the beginning of a file that are looked at to find out how it is written.
-const SAMPLE: usize = 1 << 20;
+const SAMPLE: usize = 1 << 18;
 
 impl CsvRows {
     /// The rows of a file, and what it turned out to be.
