@@ -10,16 +10,21 @@ use anyhow::Result;
 use burn::tensor::Device;
 use indicatif::ProgressBar;
 use maud::Markup;
-use nn_dropout::{Generator, GeneratorState, Probability};
+use nn_dropout::{Generator, GeneratorState, Input, Kind, Layer, Probability};
 use nn_dropout_models::GptConfig;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 use tempfile::TempDir;
 
 use crate::gpt::checkpoint;
 use crate::gpt::model::new_model;
 use crate::gpt::source::{self, Source};
 use crate::gpt::trainer::GptTrainer;
+use crate::io::files::Staged;
+use crate::io::npy::{npy_from_bytes, read_npy_bytes, read_npy_i64};
+use crate::io::tensors::TensorFile;
 use crate::io::{text, weights};
 use crate::metric::{Metrics, Score};
 use crate::report::sweep::Sweep;
@@ -150,6 +155,44 @@ fn csv_tables_are_read_or_refused() {
 fn parquet_tables_are_read_or_refused() {
     let folder = TempDir::new().unwrap();
     check("parquet", &tables(&[".parquet"]), 600, |bytes| read_table(&folder.path().join("table"), bytes));
+}
+
+#[test]
+fn tensors_are_read_or_refused() {
+    let folder = TempDir::new().unwrap();
+    let numbers = npy_from_bytes(&[7; 24]).unwrap();
+    let header = b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }";
+    let mut floats = header.to_vec();
+    floats.resize(127, b' ');
+    floats.extend([b"\n", &[7; 24][..]].concat());
+    let pair = [("a", [2, 3]), ("b", [1, 6])].map(|(name, shape)| {
+        (name, TensorView::new(Dtype::F32, shape.to_vec(), bytemuck::cast_slice(&[1f32; 6])).unwrap())
+    });
+    let pair = safetensors::serialize(pair, None).unwrap();
+    let output = folder.path().join("output");
+    for (name, intact) in [("x.npy", floats), ("x.safetensors", pair)] {
+        let path = folder.path().join(name);
+        check(name, &[intact], 3000, |bytes| {
+            fs::write(&path, bytes)?;
+            let file = TensorFile::open(&path)?;
+            let layer = Layer::with_generator(Kind::Dropout, 0.5, &Generator::philox(1))?;
+            for tensor in file.tensors() {
+                let mut staged = Staged::new(&output)?;
+                let passage = file.pass(tensor, &mut staged);
+                if let Some(draw) = layer.draw_for(&passage)? {
+                    passage.apply(&draw)?;
+                }
+            }
+            Ok(())
+        });
+    }
+    let path = folder.path().join("bytes.npy");
+    check("bytes.npy", &[numbers], 3000, |bytes| {
+        fs::write(&path, bytes)?;
+        // Tokens are read by the same code.
+        let _ = read_npy_i64(&path);
+        read_npy_bytes(&path).map(drop)
+    });
 }
 
 /// Settings as a user writes them.

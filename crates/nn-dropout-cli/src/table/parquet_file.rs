@@ -69,7 +69,11 @@ impl ParquetRows {
 }
 
 fn is_nanoseconds(column: &Arc<Type>) -> bool {
-    matches!(column.get_basic_info().logical_type_ref(), Some(LogicalType::Timestamp(time)) if time.unit == TimeUnit::NANOS)
+    match column.get_basic_info().logical_type_ref() {
+        Some(LogicalType::Timestamp(time)) => time.unit == TimeUnit::NANOS,
+        Some(LogicalType::Time(time)) => time.unit == TimeUnit::NANOS,
+        _ => false,
+    }
 }
 
 impl ParquetRows {
@@ -79,7 +83,9 @@ impl ParquetRows {
         for &column in &self.nanoseconds {
             let field = &mut self.fields[column].1;
             if let Field::Long(nanoseconds) = field {
-                *field = Field::TimestampMicros(nanoseconds.div_euclid(1000));
+                let microseconds = nanoseconds.div_euclid(1000);
+                let is_date = self.kinds[column] == Kind::Time;
+                *field = if is_date { Field::TimestampMicros(microseconds) } else { Field::TimeMicros(microseconds) };
             }
         }
         for (name, field) in &mut self.fields {
@@ -137,6 +143,7 @@ fn kind(column: &Type) -> Kind {
         (_, ConvertedType::DATE) => Kind::Date,
         (_, ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIMESTAMP_MICROS) | (Physical::INT96, _) => Kind::Time,
         _ if matches!(logical, Some(LogicalType::Timestamp(_))) => Kind::Time,
+        _ if matches!(logical, Some(LogicalType::Time(_))) => Kind::Text,
         (
             _,
             ConvertedType::UINT_64 | ConvertedType::DECIMAL | ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS,
