@@ -329,6 +329,11 @@ fn new_rows_are_read_as_those_of_the_training() {
     assert_eq!(predict("a;b;day\n1.150;3;3/4/2024\n"), expected);
     assert_ne!(predict("a;b;day\n1150;3;4/3/2024\n"), expected);
     assert_eq!(predict("a;b;day\n1.150;3,0;03.04.2024\n"), expected);
+    // Where points look decimal in the new file, it has to be said.
+    write("new.csv", "a,b,day\n1.150,3,2024-04-03\n");
+    let unclear = "new.csv: column `a`: `1.150` can be read as two numbers; say which mark is decimal with --decimal . or --decimal ,";
+    refuse(&folder, &words("predict --run run --data new.csv"), unclear);
+    assert_eq!(succeed(&folder, &words("predict --run run --data new.csv --decimal ,")), expected);
     // But what a file shows itself comes first.
     assert_eq!(predict("a,b,day\n1150.0,3,4/3/2024\n1150.5,3,4/13/2024\n").lines().nth(1), expected.lines().nth(1));
     write("new.csv", "a,b,day\n1150,3,2024-04-03 9 o'clock\n");

@@ -69,11 +69,9 @@ impl ParquetRows {
 }
 
 fn is_nanoseconds(column: &Arc<Type>) -> bool {
-    match column.get_basic_info().logical_type_ref() {
-        Some(LogicalType::Timestamp(time)) => time.unit == TimeUnit::NANOS,
-        Some(LogicalType::Time(time)) => time.unit == TimeUnit::NANOS,
-        _ => false,
-    }
+    let logical = column.get_basic_info().logical_type_ref();
+    matches!(logical, Some(LogicalType::Timestamp(time)) if time.unit == TimeUnit::NANOS)
+        || matches!(logical, Some(LogicalType::Time(time)) if time.unit == TimeUnit::NANOS)
 }
 
 impl ParquetRows {
