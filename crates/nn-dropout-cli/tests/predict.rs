@@ -331,7 +331,7 @@ fn new_rows_are_read_as_those_of_the_training() {
     assert_eq!(predict("a;b;day\n1.150;3,0;03.04.2024\n"), expected);
     // Where points look decimal in the new file, it has to be said.
     write("new.csv", "a,b,day\n1.150,3,2024-04-03\n");
-    let unclear = "new.csv: column `a`: `1.150` can be read as two numbers; say which mark is decimal with --decimal . or --decimal ,";
+    let unclear = "new.csv: row 1, column `a`: `1.150` can be read as two numbers; say which mark is decimal with --decimal . or --decimal ,";
     refuse(&folder, &words("predict --run run --data new.csv"), unclear);
     assert_eq!(succeed(&folder, &words("predict --run run --data new.csv --decimal ,")), expected);
     // But what a file shows itself comes first.

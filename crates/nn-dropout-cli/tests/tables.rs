@@ -263,6 +263,12 @@ fn numbers_are_read_as_people_write_them() {
             "{line}"
         );
     }
+    // That does not matter in a column of texts, of categories, or that is left out.
+    let notes = "id;note\n1;1.234\n2;first\n3;second\n";
+    assert!(described(notes, "").contains("categories  `note` (3)"));
+    for more in ["--ignore pop", "--categories pop"] {
+        described("pop;k\n999;a\n1.234;b\n12.345;a\n", more);
+    }
     // Other columns show which mark is decimal, as far as a column of its own does not.
     let german = described("a;b\n1.234;0,5\n2.345;1,5\n", "");
     assert!(german.starts_with("table       CSV, separated by `;` and with decimal commas, 2 rows\n"), "{german}");

@@ -90,7 +90,7 @@ impl Builder {
             (Kind::Unknown { missing }, _) => *missing += 1,
             (Kind::Numbers { numbers, .. } | Kind::Dates(numbers), Cell::Missing) => numbers.push(f64::NAN),
             (Kind::Texts { codes, .. }, Cell::Missing) => codes.push(MISSING),
-            (Kind::Numbers { numbers, unit }, Cell::Text(text)) => match number(text, decimal) {
+            (Kind::Numbers { numbers, unit }, Cell::Text(text)) => match self.reading.number(text)? {
                 Some(found) if found.unit == *unit => numbers.push(in_range(found.value)?),
                 _ => {
                     let expected = match (unit, decimal) {

@@ -46,7 +46,7 @@ impl CsvRows {
         }
         let separator = separator.unwrap_or_else(|| find_separator(whole_lines(&sample)));
         let (names, evidence) = look_at(whole_lines(&sample), separator);
-        let readings = decide(&evidence, &names, Some(separator), options.decimal, usual)?;
+        let readings = decide(&evidence, &names, Some(separator), options.decimal, usual);
 
         let whole = Quotes::new(Cursor::new(sample).chain(text), separator.byte());
         let mut reader = builder(separator).from_reader(Box::new(whole) as Box<dyn Read>);

@@ -1,10 +1,10 @@
 //! What a sample of a table's cells shows about how they are to be read.
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 
 use super::cells::is_missing;
 use super::date::{Order, days};
-use super::number::number;
+use super::number::{Number, number};
 use crate::settings::{Decimal, Separator};
 use crate::words::quoted;
 
@@ -12,20 +12,38 @@ use crate::words::quoted;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Reading {
     pub decimal: Option<Decimal>,
+    /// Nothing shows which mark is decimal in a cell that could be two numbers.
+    pub is_unclear: bool,
     pub order: Option<Order>,
     /// Whether they are texts, or else numbers or dates.
     pub are_texts: Option<bool>,
 }
 
+impl Reading {
+    /// The number in a cell, if it is one.
+    pub fn number(self, text: &str) -> Result<Option<Number>> {
+        let found = number(text, self.decimal.unwrap_or_default());
+        if self.is_unclear {
+            let [point, comma] = DECIMALS.map(|decimal| number(text, decimal));
+            ensure!(
+                point.is_none() || comma.is_none() || point == comma,
+                "{} can be read as two numbers; say which mark is decimal with --decimal . or --decimal ,",
+                quoted(text)
+            );
+        }
+        Ok(found)
+    }
+}
+
 /// What the cells of a column show.
-#[derive(Clone, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Evidence {
     decimals: Votes,
     orders: Votes,
     /// A comma stands in a cell that could be read both ways.
     commas: bool,
-    /// The first cell that could be read both ways.
-    unclear: Option<String>,
+    /// A cell could be read both ways.
+    unclear: bool,
     /// The cells that are not missing, and those of them that are neither numbers nor dates.
     cells: usize,
     texts: usize,
@@ -73,7 +91,7 @@ impl Evidence {
         self.orders.add(dates);
         if numbers.iter().all(Option::is_some) && numbers[0] != numbers[1] {
             self.commas |= cell.contains(',');
-            self.unclear.get_or_insert_with(|| cell.to_owned());
+            self.unclear = true;
         }
         self.cells += 1;
         self.texts += usize::from(numbers.iter().chain(&dates).all(Option::is_none));
@@ -109,28 +127,17 @@ pub fn decide(
     separator: Option<Separator>,
     given: Option<Decimal>,
     usual: impl Fn(&str) -> Reading,
-) -> Result<Vec<Reading>> {
+) -> Vec<Reading> {
     let decimal = common(evidence.iter().filter_map(Evidence::decimal));
     let order = common(evidence.iter().filter_map(Evidence::order));
     let read = |(evidence, name): (&Evidence, &String)| {
         let usual = usual(name);
-        let decimal = match (given.or(evidence.decimal()), &evidence.unclear) {
-            (Some(decimal), _) => Some(decimal),
-            (None, None) => usual.decimal,
-            (None, Some(cell)) => {
-                let by_separator = evidence.by_separator(separator);
-                let agreed = common([usual.decimal, decimal, by_separator].into_iter().flatten());
-                let (name, cell) = (quoted(name), quoted(cell));
-                let unclear = || {
-                    format!(
-                        "column {name}: {cell} can be read as two numbers; say which mark is decimal with --decimal . or --decimal ,"
-                    )
-                };
-                Some(agreed.with_context(unclear)?)
-            }
-        };
+        let by_separator = if evidence.unclear { evidence.by_separator(separator) } else { None };
+        let agreed = common([usual.decimal, decimal.filter(|_| evidence.unclear), by_separator].into_iter().flatten());
+        let decimal = given.or(evidence.decimal()).or(agreed);
         let order = evidence.order().or(common([usual.order, order].into_iter().flatten()));
-        Ok(Reading { decimal, order, are_texts: evidence.are_texts() })
+        let is_unclear = decimal.is_none() && evidence.unclear;
+        Reading { decimal, is_unclear, order, are_texts: evidence.are_texts() }
     };
     evidence.iter().zip(names).map(read).collect()
 }

@@ -48,7 +48,7 @@ impl ParquetRows {
                 }
             }
         }
-        let readings = decide(&evidence, &header, None, None, usual)?;
+        let readings = decide(&evidence, &header, None, None, usual);
         let (header, rows) = Self::at_start(file)?;
         Ok((header, readings, rows))
     }

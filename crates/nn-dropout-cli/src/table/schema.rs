@@ -10,7 +10,7 @@ use super::column::{Categories, Column, MISSING, Spelling, Values, date, in_rang
 use super::data::{Table, Targets};
 use super::date::{Order, calendar};
 use super::evidence::Reading;
-use super::number::{number, shown};
+use super::number::shown;
 use crate::settings::Decimal;
 use crate::words::{instead, quoted};
 
@@ -411,7 +411,9 @@ impl EncodedColumn<'_> {
             Encoding::Number { scale, unit, .. } => {
                 let number = match cell {
                     Cell::Number(_) | Cell::Whole(_) => cell.number(),
-                    Cell::Text(text) => number(text, self.reading.decimal.unwrap_or_default())
+                    Cell::Text(text) => self
+                        .reading
+                        .number(text)?
                         .filter(|number| number.unit.is_none() || number.unit == *unit)
                         .map(|number| number.value),
                     Cell::Missing | Cell::Date(_) => None,
