@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::source::STDIN;
+use super::source::shown;
 
 /// Such a file. Its contents count, and its name is only for messages.
 #[derive(Clone, Deserialize, Serialize)]
@@ -19,8 +19,7 @@ pub struct Input {
 impl Input {
     /// `blake3` is the hash of the contents.
     pub fn new(kind: &str, path: &Path, blake3: String) -> Self {
-        let name = if path == Path::new(STDIN) { "standard input".to_owned() } else { path.display().to_string() };
-        Self { kind: kind.to_owned(), name, blake3 }
+        Self { kind: kind.to_owned(), name: shown(path), blake3 }
     }
 
     pub fn name(&self) -> &str {

@@ -87,9 +87,9 @@ fn whole(name: &str) -> Option<i64> {
 #[derive(Clone, Copy)]
 pub struct Columns {
     /// The uncertainty of sampled predictions.
-    pub uncertain: bool,
+    uncertain: bool,
     /// The probability of each class.
-    pub probabilities: bool,
+    probabilities: bool,
     /// The classes are whole numbers.
     are_whole: bool,
 }

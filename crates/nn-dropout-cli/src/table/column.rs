@@ -240,6 +240,11 @@ impl Categories {
         Self { codes, names: sorted }
     }
 
+    /// The number of names that a single row has.
+    pub fn alone(&self) -> usize {
+        self.counts(0..self.codes.len()).into_iter().filter(|count| *count == 1).count()
+    }
+
     /// The number of rows of each name, of those rows that are asked for.
     pub fn counts(&self, rows: impl Iterator<Item = usize>) -> Vec<usize> {
         let mut counts = vec![0; self.names.len()];
@@ -253,7 +258,7 @@ impl Categories {
 }
 
 /// `True` or `False`, for the spellings of pandas, polars, R and of spreadsheets in some languages.
-pub fn truth(text: &str) -> Option<&'static str> {
+fn truth(text: &str) -> Option<&'static str> {
     const TRUE: [&str; 6] = ["true", "wahr", "vrai", "vero", "verdadero", "verdadeiro"];
     const FALSE: [&str; 4] = ["false", "falsch", "faux", "falso"];
     let is_in = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));

@@ -50,7 +50,7 @@ impl CsvRows {
 
         let whole = Quotes::new(Cursor::new(sample).chain(text), separator.byte());
         let mut reader = builder(separator).from_reader(Box::new(whole) as Box<dyn Read>);
-        let header = reader.headers().map_err(|error| explain(error, options))?.clone();
+        let header = reader.headers().map_err(explain)?.clone();
         let mut rows = Self { header: Vec::new(), readings, reader, encoding, separator, record: StringRecord::new() };
         rows.header = header.iter().map(str::to_owned).collect();
         if names.len() == header.len() + 1 {
@@ -64,7 +64,7 @@ impl CsvRows {
     }
 
     pub fn next(&mut self) -> Result<Option<&StringRecord>> {
-        if !self.reader.read_record(&mut self.record).map_err(|error| explain(error, &CsvOptions::default()))? {
+        if !self.reader.read_record(&mut self.record).map_err(explain)? {
             return Ok(None);
         }
         let line = self.record.position().map_or(0, csv::Position::line);
@@ -92,16 +92,14 @@ fn builder(separator: Separator) -> ReaderBuilder {
     builder
 }
 
-fn explain(error: csv::Error, options: &CsvOptions) -> anyhow::Error {
+/// What is decoded is UTF-8, so what is not has no other encoding yet.
+fn explain(error: csv::Error) -> anyhow::Error {
     if let csv::ErrorKind::Utf8 { pos, .. } = error.kind() {
         let line = pos.as_ref().map_or(1, csv::Position::line);
-        let hint = match options.encoding {
-            None => {
-                "; save the file as UTF-8, or name its encoding, such as --encoding windows-1252 (Western Europe) or shift_jis (Japan)"
-            }
-            Some(_) => "",
-        };
-        return anyhow!("line {line} is not UTF-8{hint}");
+        return anyhow!(
+            "line {line} is not UTF-8; save the file as UTF-8, or name its encoding, such as --encoding windows-1252 (Western Europe) or \
+             shift_jis (Japan)"
+        );
     }
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error.into(),
@@ -129,8 +127,9 @@ fn find_separator(sample: &[u8]) -> Separator {
         if count > 1 && whole.iter().any(|whole| 2 * whole >= rows.len()) { count } else { 0 }
     };
     // Of equals the last is taken: commas stand inside cells more often than the others.
-    let best = Separator::ALL.into_iter().max_by_key(|separator| columns(*separator));
-    best.filter(|best| columns(*best) > 0).unwrap_or(Separator::COMMA)
+    let best =
+        Separator::ALL.map(|separator| (columns(separator), separator)).into_iter().max_by_key(|(count, _)| *count);
+    best.filter(|(count, _)| *count > 0).map_or(Separator::COMMA, |(_, separator)| separator)
 }
 
 /// The names of the columns, and what a sample of their cells shows.

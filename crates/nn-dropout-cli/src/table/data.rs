@@ -154,7 +154,7 @@ impl Targets {
 
 /// Why a target cannot be classes, if it cannot.
 pub fn no_classes(name: &str, categories: &Categories) -> Option<String> {
-    let alone = categories.counts(0..categories.codes.len()).into_iter().filter(|count| *count == 1).count();
+    let alone = categories.alone();
     let (classes, rows) = (categories.names.len(), categories.codes.len());
     if classes == 1 {
         return Some(format!("all rows are of one class, {}; there is nothing to learn", quoted(&categories.names[0])));

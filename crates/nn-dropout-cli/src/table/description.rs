@@ -181,7 +181,7 @@ fn warn_of_classes(name: &str, classes: &Categories) -> Option<String> {
             "column {name} has {count} different whole numbers, each of which is a class; to predict a number, add --task regression"
         ));
     }
-    let alone = classes.counts(0..classes.codes.len()).into_iter().filter(|count| *count == 1).count();
+    let alone = classes.alone();
     let have = if alone == 1 { "has" } else { "have" };
     (alone > 0).then(|| {
         format!("{alone} of {count} classes {have} only one row, so each is in the training or in the validation part, not in both")

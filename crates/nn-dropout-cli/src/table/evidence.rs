@@ -42,8 +42,6 @@ pub struct Evidence {
     orders: Votes,
     /// A comma stands in a cell that could be read both ways.
     commas: bool,
-    /// A cell could be read both ways.
-    unclear: bool,
     /// The cells that are not missing, and those of them that are neither numbers nor dates.
     cells: usize,
     texts: usize,
@@ -89,12 +87,14 @@ impl Evidence {
         let dates = ORDERS.map(|order| days(cell, order));
         self.decimals.add(numbers);
         self.orders.add(dates);
-        if numbers.iter().all(Option::is_some) && numbers[0] != numbers[1] {
-            self.commas |= cell.contains(',');
-            self.unclear = true;
-        }
+        self.commas |= numbers.iter().all(Option::is_some) && numbers[0] != numbers[1] && cell.contains(',');
         self.cells += 1;
         self.texts += usize::from(numbers.iter().chain(&dates).all(Option::is_none));
+    }
+
+    /// Whether a cell could be two numbers.
+    fn is_unclear(&self) -> bool {
+        self.decimals.unclear > 0
     }
 
     fn decimal(&self) -> Option<Decimal> {
@@ -132,11 +132,12 @@ pub fn decide(
     let order = common(evidence.iter().filter_map(Evidence::order));
     let read = |(evidence, name): (&Evidence, &String)| {
         let usual = usual(name);
-        let by_separator = if evidence.unclear { evidence.by_separator(separator) } else { None };
-        let agreed = common([usual.decimal, decimal.filter(|_| evidence.unclear), by_separator].into_iter().flatten());
+        let others =
+            [decimal, evidence.by_separator(separator)].map(|decimal| decimal.filter(|_| evidence.is_unclear()));
+        let agreed = common([usual.decimal].into_iter().chain(others).flatten());
         let decimal = given.or(evidence.decimal()).or(agreed);
         let order = evidence.order().or(common([usual.order, order].into_iter().flatten()));
-        let is_unclear = decimal.is_none() && evidence.unclear;
+        let is_unclear = decimal.is_none() && evidence.is_unclear();
         Reading { decimal, is_unclear, order, are_texts: evidence.are_texts() }
     };
     evidence.iter().zip(names).map(read).collect()

@@ -158,21 +158,18 @@ pub fn value(field: &Field) -> Value<'_> {
         Field::Null => Value::Missing,
         Field::Str(text) => Value::Text(text.into()),
         Field::Bool(_) => Value::Text(cell(field).name()),
-        Field::Byte(whole) => Value::Whole((*whole).into()),
-        Field::Short(whole) => Value::Whole((*whole).into()),
-        Field::Int(whole) => Value::Whole((*whole).into()),
-        Field::Long(whole) => Value::Whole(*whole),
-        Field::UByte(whole) => Value::Whole((*whole).into()),
-        Field::UShort(whole) => Value::Whole((*whole).into()),
-        Field::UInt(whole) => Value::Whole((*whole).into()),
-        Field::Float(_) | Field::Double(_) => match cell(field) {
-            Cell::Number(number) => Value::Number(number),
-            _ => Value::Missing,
-        },
         Field::Date(days) => Value::Date(*days),
         Field::TimestampMillis(time) => Value::Time(time.saturating_mul(1000)),
         Field::TimestampMicros(time) => Value::Time(*time),
-        other => Value::Text(other.to_string().into()),
+        // Columns of these types are written as texts.
+        Field::ULong(_) | Field::Float16(_) | Field::Decimal(_) | Field::TimeMillis(_) | Field::TimeMicros(_) => {
+            Value::Text(field.to_string().into())
+        }
+        _ => match cell(field) {
+            Cell::Whole(whole) => Value::Whole(whole as i64),
+            Cell::Number(number) => Value::Number(number),
+            _ => Value::Missing,
+        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! How the cells of a table become the numbers that a network sees.
 
 use std::collections::HashMap;
+use std::ops::Not;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -49,7 +50,7 @@ enum Encoding {
     Categories {
         categories: Vec<String>,
         /// One input more, for all other texts.
-        #[serde(skip_serializing_if = "is_false", default)]
+        #[serde(skip_serializing_if = "Not::not", default)]
         others: bool,
     },
     /// The days since 1970-01-01, standardised, and their place in the calendar.
@@ -60,11 +61,6 @@ enum Encoding {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         first: Option<Order>,
     },
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// Standardised numbers beyond this one overflow in a network.
