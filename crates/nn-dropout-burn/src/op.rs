@@ -41,7 +41,7 @@ pub trait DropoutBackend: Backend {
         };
         let scaled = Self::float_mul(input, made_of(1.0, &draw.gradient()));
         match draw.affine::<f32>() {
-            Affine::ScaleAndShift(..) => Self::float_add(scaled, made_of(0.0, &draw)),
+            Affine::ScaleAndShift(..) | Affine::Add(..) => Self::float_add(scaled, made_of(0.0, &draw)),
             _ => scaled,
         }
     }

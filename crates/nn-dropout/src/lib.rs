@@ -16,7 +16,7 @@
 //!
 //! dropout.eval();
 //! assert_eq!(dropout.forward([1.0, 2.0, 3.0, 4.0]), [1.0, 2.0, 3.0, 4.0]);
-//! # Ok::<(), nn_dropout::ProbabilityError>(())
+//! # Ok::<(), nn_dropout::ConfigError>(())
 //! ```
 //!
 //! From the bottom up:
@@ -55,15 +55,19 @@ mod spec;
 
 pub use half::{bf16, f16};
 
-pub use self::draw::{Draw, Effect, LengthMismatch, Mask, On, bias_gradient};
-pub use self::generator::{Generator, GeneratorState, TorchStateError, default_generator, manual_seed};
+pub use self::draw::{ApplyError, Draw, Effect, Mask, On, bias_gradient};
+pub use self::generator::{Generator, GeneratorState, Schedule, TorchStateError, default_generator, manual_seed};
 pub use self::input::Input;
 pub use self::kernel::{Affine, Element, kernel_name};
 pub use self::layer::{
-    AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, Kind, KindError, Layer, Mode,
-    ShapeError,
+    AlphaDropout, Config, ConfigError, DrawError, DropBlock2d, DropBlock3d, DropConnect, DropKey, DropPath, Dropout,
+    Dropout1d, Dropout2d, Dropout3d, EdgeDropout, EmbeddingDropout, FeatureAlphaDropout, GaussianDropout,
+    GaussianNoise, KeptEdges, KeptNodes, Kind, KindError, LabelDropout, Layer, LayerDrop, LayerError, LockedDropout,
+    Mode, NeftuneNoise, NodeDropout, PathMode, TokenDropout, Zoneout,
 };
 pub use self::spec::index::{Axis, Index, IndexError};
+pub use self::spec::magnitude::{Magnitude, MagnitudeError};
+pub use self::spec::number::Distribution;
 pub use self::spec::probability::{Probability, ProbabilityError};
 pub use self::spec::threefry::JaxKey;
 

@@ -1,6 +1,6 @@
 //! Draws: values, parts, gradients, for every element type.
 
-use nn_dropout::{Affine, Draw, Effect, Element, Index, LengthMismatch, Mask, Probability, bf16, bias_gradient, f16};
+use nn_dropout::{Affine, ApplyError, Draw, Effect, Element, Index, Mask, Probability, bf16, bias_gradient, f16};
 use proptest::prelude::*;
 
 fn draw(seed: u64, p: f64) -> Draw {
@@ -119,7 +119,7 @@ fn fused_forms_are_the_operations_one_after_the_other() {
 fn fused_forms_check_lengths() {
     let draw = draw(1, 0.5);
     let mut output = [7.0f32; 6];
-    let message = |result: Result<(), LengthMismatch>| result.unwrap_err().to_string();
+    let message = |result: Result<(), ApplyError>| result.unwrap_err().to_string();
     assert_eq!(
         message(draw.on(&[0.0; 6]).add(&[0.0; 5], &mut output)),
         "residual and output have to be of the same length, but got 5 and 6 elements"
@@ -150,14 +150,14 @@ fn can_be_read_and_done_elsewhere() {
     let index = Index::shared(&[3, 4], &[1]);
     let draw = Draw::new(mask.clone(), index.clone(), Effect::Alpha);
     assert_eq!((draw.mask(), draw.index(), draw.effect()), (&mask, &index, Effect::Alpha));
-    let Affine::ScaleAndShift(scale, [kept, dropped]) = draw.affine::<f32>() else {
+    let Affine::ScaleAndShift([scale, zero], [kept, dropped]) = draw.affine::<f32>() else {
         panic!("alpha dropout has shifts");
     };
     let x: Vec<f32> = (0..12).map(|i| i as f32 / 4.0).collect();
     let elsewhere =
-        (0..).zip(&x).map(|(i, x)| if mask.keeps(index.bit(i)) { x * scale + kept } else { x * 0.0 + dropped });
+        (0..).zip(&x).map(|(i, x)| if mask.keeps(index.bit(i)) { x * scale + kept } else { x * zero + dropped });
     assert_eq!(draw.forward_to_vec(&x).unwrap(), elsewhere.collect::<Vec<_>>());
-    assert_eq!(draw.gradient().affine::<f32>(), Affine::Scale(scale));
+    assert_eq!(draw.gradient().affine::<f32>(), Affine::Scale([scale, 0.0]));
     assert_eq!(draw.gradient().gradient(), draw.gradient());
 }
 

@@ -189,6 +189,10 @@ mod arrays {
                 if family == "torch" && order != orders[0] {
                     continue; // PyTorch's element-wise masks follow the order in memory
                 }
+                let numbers = [Kind::GaussianDropout, Kind::GaussianNoise, Kind::NeftuneNoise];
+                if kind == Kind::DropBlock3d || family != "philox" && numbers.contains(&kind) {
+                    continue;
+                }
                 let noisy = |array: ArrayViewMut4<f32>| {
                     let generator = match family {
                         "torch" => Generator::torch(3),

@@ -1,10 +1,11 @@
 //! A draw: one layer's noise for one forward call, and its forward and backward over slices.
 
 use super::effect::Effect;
-use super::error::LengthMismatch;
+use super::error::{ApplyError, NO_NUMBERS};
 use super::mask::Mask;
 use crate::kernel::{self, Affine, Element, Noise, Operands};
 use crate::spec::index::{Index, IndexError};
+use crate::spec::number::Distribution;
 
 /// One layer's sampled noise for one forward call: a [`Mask`], an [`Index`] that says which of its bits each element gets,
 /// and an [`Effect`]. Forward and backward need nothing else:
@@ -13,6 +14,8 @@ use crate::spec::index::{Index, IndexError};
 /// y  = x  * scale[k] + shift[k]        k = bit number index(element) of the mask
 /// dx = dy * scale[k]
 /// ```
+///
+/// Some effects take a normal or uniform [number](Mask::normal) with the same index in place of the bit.
 ///
 /// Infinities and NaNs propagate as in any product, and a dropped negative element is `-0.0`, as in PyTorch. Scales and
 /// shifts are computed as PyTorch computes them: in `f64` for `f64` elements and in `f32` for all others, and rounded to the
@@ -97,14 +100,14 @@ impl Draw {
     /// use nn_dropout::{Affine, Draw, Mask, Probability};
     ///
     /// let draw = Draw::dropout(Mask::philox(42, 0, 0, Probability::new(0.5)?));
-    /// assert_eq!(draw.affine::<f32>(), Affine::Scale(2.0));
+    /// assert_eq!(draw.affine::<f32>(), Affine::Scale([2.0, 0.0]));
     /// # Ok::<(), nn_dropout::ProbabilityError>(())
     /// ```
     pub fn affine<T: Element>(&self) -> Affine<T> {
         self.effect.affine(&self.mask.0)
     }
 
-    /// Whether element number `element` is kept. This is the draw's specification.
+    /// Whether element number `element` is kept. This is the draw's specification, for effects that take bits.
     ///
     /// # Panics
     ///
@@ -112,6 +115,34 @@ impl Draw {
     #[track_caller]
     pub fn keeps(&self, element: u64) -> bool {
         self.mask.keeps(self.index.bit(element))
+    }
+
+    /// What element number `element` is multiplied by, and what is added to it. This is the draw's specification.
+    ///
+    /// With one of JAX's masks [dropout](Effect::Dropout) divides by `1 - p`; here it is the multiplication with
+    /// the inverse.
+    ///
+    /// # Panics
+    ///
+    /// If the draw has no elements, or takes numbers that its mask does not have.
+    #[track_caller]
+    pub fn scale_and_shift<T: Element>(&self, element: u64) -> [T; 2] {
+        let index = self.index.bit(element);
+        let pick = |[kept, dropped]: [T; 2]| if self.mask.keeps(index) { kept } else { dropped };
+        let number = |distribution, base, amount| {
+            let word = self.mask.0.word(index).expect(NO_NUMBERS);
+            let mut number = [T::default()];
+            T::amounts(base, amount, &[Distribution::number(distribution, word)], &mut number);
+            number[0]
+        };
+        let (zero, one) = (T::default(), T::narrow(1.0));
+        match self.affine() {
+            Affine::Scale(scales) => [pick(scales), zero],
+            Affine::ScaleAndShift(scales, shifts) => [pick(scales), pick(shifts)],
+            Affine::Divide(divisor) => [pick([one / divisor, zero]), zero],
+            Affine::MultiplyBy(distribution, amount) => [number(distribution, 1.0, amount), zero],
+            Affine::Add(distribution, amount) => [one, number(distribution, 0.0, amount)],
+        }
     }
 
     /// The draw of a block of the tensor: `shape` elements from the coordinates `offset` on, where the whole tensor has the
@@ -143,12 +174,32 @@ impl Draw {
         Self { effect: self.effect.gradient(), ..self.clone() }
     }
 
+    /// The draw that keeps what this one drops, and drops what it keeps, without scaling. Together with an
+    /// effect of [`Keep`](Effect::Keep) it chooses, element by element, between two tensors:
+    ///
+    /// ```
+    /// use nn_dropout::{Draw, Effect, Index, Mask, Probability};
+    ///
+    /// let mask = Mask::philox(42, 0, 0, Probability::new(0.5)?);
+    /// let new = Draw::new(mask, Index::of(&[4]), Effect::Keep);
+    /// let mut y = [1f32, 2.0, 3.0, 4.0];
+    /// new.forward_inplace(&mut y)?;
+    /// new.complement().on(&[-1.0, -2.0, -3.0, -4.0]).add_to(&mut y)?;
+    /// assert_eq!(y, [-1.0, -2.0, 3.0, 4.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn complement(&self) -> Self {
+        Self { effect: Effect::Drop, ..self.clone() }
+    }
+
     /// Writes the noisy `input` to `output`.
     ///
     /// # Errors
     ///
-    /// If the two differ in length, or have more elements than the draw. Nothing is written then; so it is for all forms.
-    pub fn forward<T: Element>(&self, input: &[T], output: &mut [T]) -> Result<(), LengthMismatch> {
+    /// If the two differ in length or have more elements than the draw, or the draw takes numbers that its mask does not have.
+    /// Nothing is written then; so it is for all forms.
+    pub fn forward<T: Element>(&self, input: &[T], output: &mut [T]) -> Result<(), ApplyError> {
         same_length(["input", "output"], input, output)?;
         self.apply(self.effect, 0, Operands::new(input, output))
     }
@@ -158,7 +209,7 @@ impl Draw {
     /// # Errors
     ///
     /// If there are more elements than the draw has.
-    pub fn forward_inplace<T: Element>(&self, data: &mut [T]) -> Result<(), LengthMismatch> {
+    pub fn forward_inplace<T: Element>(&self, data: &mut [T]) -> Result<(), ApplyError> {
         self.forward_inplace_at(0, data)
     }
 
@@ -167,7 +218,7 @@ impl Draw {
     /// # Errors
     ///
     /// If there are more elements than the draw has from there on.
-    pub fn forward_inplace_at<T: Element>(&self, first: u64, data: &mut [T]) -> Result<(), LengthMismatch> {
+    pub fn forward_inplace_at<T: Element>(&self, first: u64, data: &mut [T]) -> Result<(), ApplyError> {
         self.apply(self.effect, first, Operands::inplace(data))
     }
 
@@ -176,8 +227,8 @@ impl Draw {
     /// # Errors
     ///
     /// If there are more elements than the draw has.
-    pub fn forward_to_vec<T: Element>(&self, input: &[T]) -> Result<Vec<T>, LengthMismatch> {
-        self.check(0, input.len())?;
+    pub fn forward_to_vec<T: Element>(&self, input: &[T]) -> Result<Vec<T>, ApplyError> {
+        self.check(self.effect, 0, input.len())?;
         Ok(kernel::apply_to_vec(&self.noise(self.effect), input))
     }
 
@@ -186,7 +237,7 @@ impl Draw {
     /// # Errors
     ///
     /// If the two differ in length, or have more elements than the draw.
-    pub fn backward<T: Element>(&self, grad_output: &[T], grad_input: &mut [T]) -> Result<(), LengthMismatch> {
+    pub fn backward<T: Element>(&self, grad_output: &[T], grad_input: &mut [T]) -> Result<(), ApplyError> {
         same_length(["grad_output", "grad_input"], grad_output, grad_input)?;
         self.apply(self.effect.gradient(), 0, Operands::new(grad_output, grad_input))
     }
@@ -196,7 +247,7 @@ impl Draw {
     /// # Errors
     ///
     /// If there are more elements than the draw has.
-    pub fn backward_inplace<T: Element>(&self, grad: &mut [T]) -> Result<(), LengthMismatch> {
+    pub fn backward_inplace<T: Element>(&self, grad: &mut [T]) -> Result<(), ApplyError> {
         self.apply(self.effect.gradient(), 0, Operands::inplace(grad))
     }
 
@@ -206,8 +257,8 @@ impl Draw {
         effect: Effect,
         first: u64,
         operands: Operands<T>,
-    ) -> Result<(), LengthMismatch> {
-        self.check(first, operands.count())?;
+    ) -> Result<(), ApplyError> {
+        self.check(effect, first, operands.count())?;
         kernel::apply(&self.noise(effect), first, operands);
         Ok(())
     }
@@ -217,16 +268,19 @@ impl Draw {
         Noise { mask, index: &self.index, affine: effect.affine(mask) }
     }
 
-    /// Whether the draw has these elements, and the mask has bits for them.
+    /// Whether the draw has these elements, and the mask has bits or numbers for them.
     #[inline]
-    fn check(&self, first: u64, elements: usize) -> Result<(), LengthMismatch> {
+    fn check(&self, effect: Effect, first: u64, elements: usize) -> Result<(), ApplyError> {
+        if effect.takes_numbers() && !self.mask.0.has_words() {
+            return Err(ApplyError::Numbers);
+        }
         let left = self.count()?.saturating_sub(first);
-        if elements as u64 <= left { Ok(()) } else { Err(LengthMismatch::Elements { left, elements }) }
+        if elements as u64 <= left { Ok(()) } else { Err(ApplyError::Elements { left, elements }) }
     }
 
     /// The number of elements that the index has, and that the mask has bits for.
     #[inline]
-    fn count(&self) -> Result<u64, LengthMismatch> {
+    fn count(&self) -> Result<u64, ApplyError> {
         let (elements, Some(bits)) = (self.index.count(), self.mask.count()) else {
             return Ok(self.index.count());
         };
@@ -235,11 +289,11 @@ impl Draw {
             return Ok(bits.saturating_sub(self.index.start()));
         }
         let fits = elements == 0 || self.index.bits().is_some_and(|range| *range.end() < bits);
-        if fits { Ok(elements) } else { Err(LengthMismatch::Bits { bits }) }
+        if fits { Ok(elements) } else { Err(ApplyError::Bits { bits }) }
     }
 }
 
-pub(super) fn same_length<T>(names: [&'static str; 2], a: &[T], b: &[T]) -> Result<(), LengthMismatch> {
+pub(super) fn same_length<T>(names: [&'static str; 2], a: &[T], b: &[T]) -> Result<(), ApplyError> {
     let lengths = [a.len(), b.len()];
-    if lengths[0] == lengths[1] { Ok(()) } else { Err(LengthMismatch::Different { names, lengths }) }
+    if lengths[0] == lengths[1] { Ok(()) } else { Err(ApplyError::Different { names, lengths }) }
 }

@@ -1,12 +1,12 @@
-//! Slices that a draw cannot be applied to.
+//! What a draw cannot be applied to.
 
 use std::error::Error;
 use std::fmt;
 
-/// Slices whose lengths do not fit together, or do not fit the draw.
+/// Slices whose lengths do not fit together or do not fit the draw, or a draw without the bits or numbers for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum LengthMismatch {
+pub enum ApplyError {
     /// Two that should have the same length.
     Different {
         /// What they are called.
@@ -26,6 +26,8 @@ pub enum LengthMismatch {
         /// The number of its bits.
         bits: u64,
     },
+    /// Noise made of numbers, with one of PyTorch's or JAX's masks.
+    Numbers,
     /// A tensor with a bias that does not begin with a row.
     Start {
         /// The number of its first element.
@@ -42,7 +44,11 @@ pub enum LengthMismatch {
     },
 }
 
-impl fmt::Display for LengthMismatch {
+/// PyTorch and JAX draw numbers too, but others.
+pub const NO_NUMBERS: &str =
+    "normal and uniform numbers are drawn by a Philox generator, not by one of PyTorch's or JAX's masks";
+
+impl fmt::Display for ApplyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Different { names: [one, other], lengths: [m, n] } => {
@@ -54,6 +60,7 @@ impl fmt::Display for LengthMismatch {
             Self::Bits { bits } => {
                 write!(f, "the mask has {bits} bits, too few for the index map of the draw")
             }
+            Self::Numbers => f.write_str(NO_NUMBERS),
             Self::Start { first, columns } => {
                 write!(f, "a tensor with a bias has to begin with a row of {columns} elements, but got element {first}")
             }
@@ -67,4 +74,4 @@ impl fmt::Display for LengthMismatch {
     }
 }
 
-impl Error for LengthMismatch {}
+impl Error for ApplyError {}

@@ -1,7 +1,7 @@
 //! Noise together with the additions around it, in one pass over memory.
 
 use super::draw::{Draw, same_length};
-use super::error::LengthMismatch;
+use super::error::ApplyError;
 use crate::kernel::{Element, Operands};
 
 /// A draw on an input, and what is added before and after, in one pass over memory:
@@ -60,7 +60,7 @@ impl<'a, T: Element> On<'a, T> {
     ///
     /// If lengths differ, there are more elements than the draw has, or they are not whole rows of the bias. Nothing is written
     /// then; so it is for all three forms.
-    pub fn write(self, output: &mut [T]) -> Result<(), LengthMismatch> {
+    pub fn write(self, output: &mut [T]) -> Result<(), ApplyError> {
         same_length(["input", "output"], self.input, output)?;
         self.apply(Operands::new(self.input, output))
     }
@@ -70,7 +70,7 @@ impl<'a, T: Element> On<'a, T> {
     /// # Errors
     ///
     /// As of [`write`](Self::write).
-    pub fn add(self, residual: &[T], output: &mut [T]) -> Result<(), LengthMismatch> {
+    pub fn add(self, residual: &[T], output: &mut [T]) -> Result<(), ApplyError> {
         same_length(["input", "output"], self.input, output)?;
         same_length(["residual", "output"], residual, output)?;
         self.apply(Operands::new(self.input, output).with_residual(residual))
@@ -81,19 +81,19 @@ impl<'a, T: Element> On<'a, T> {
     /// # Errors
     ///
     /// As of [`write`](Self::write).
-    pub fn add_to(self, residual: &mut [T]) -> Result<(), LengthMismatch> {
+    pub fn add_to(self, residual: &mut [T]) -> Result<(), ApplyError> {
         same_length(["input", "residual"], self.input, residual)?;
         self.apply(Operands::new(self.input, residual).accumulate())
     }
 
-    fn apply(self, operands: Operands<T>) -> Result<(), LengthMismatch> {
+    fn apply(self, operands: Operands<T>) -> Result<(), ApplyError> {
         let operands = match self.bias {
             None => operands,
             Some(bias) => {
                 whole_rows(operands.count(), bias)?;
                 let columns = bias.len();
                 if !self.first.is_multiple_of(columns as u64) {
-                    return Err(LengthMismatch::Start { first: self.first, columns });
+                    return Err(ApplyError::Start { first: self.first, columns });
                 }
                 operands.with_bias(bias)
             }
@@ -108,7 +108,7 @@ impl<'a, T: Element> On<'a, T> {
 /// # Errors
 ///
 /// If `grad_input` is not a whole number of rows of `grad_bias.len()` elements. Nothing is written then.
-pub fn bias_gradient<T: Element>(grad_input: &[T], grad_bias: &mut [T]) -> Result<(), LengthMismatch> {
+pub fn bias_gradient<T: Element>(grad_input: &[T], grad_bias: &mut [T]) -> Result<(), ApplyError> {
     const COLUMNS: usize = 256;
     let columns = grad_bias.len();
     whole_rows(grad_input.len(), grad_bias)?;
@@ -126,8 +126,8 @@ pub fn bias_gradient<T: Element>(grad_input: &[T], grad_bias: &mut [T]) -> Resul
     Ok(())
 }
 
-fn whole_rows<T>(elements: usize, row: &[T]) -> Result<(), LengthMismatch> {
+fn whole_rows<T>(elements: usize, row: &[T]) -> Result<(), ApplyError> {
     // An empty bias fits only an empty tensor: 0 is a multiple of 0.
     let columns = row.len();
-    if elements.is_multiple_of(columns) { Ok(()) } else { Err(LengthMismatch::Rows { elements, columns }) }
+    if elements.is_multiple_of(columns) { Ok(()) } else { Err(ApplyError::Rows { elements, columns }) }
 }

@@ -10,6 +10,6 @@ mod mask;
 
 pub use self::draw::Draw;
 pub use self::effect::Effect;
-pub use self::error::LengthMismatch;
+pub use self::error::ApplyError;
 pub use self::fused::{On, bias_gradient};
 pub use self::mask::Mask;

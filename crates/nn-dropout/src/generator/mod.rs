@@ -1,11 +1,13 @@
 //! Where masks come from: seeds, layer numbers and steps.
 
+mod schedule;
 mod torch;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
+pub use self::schedule::Schedule;
 use self::torch::TorchState;
 pub use self::torch::TorchStateError;
 use crate::draw::Mask;
@@ -30,7 +32,7 @@ use crate::spec::threefry::JaxKey;
 ///
 /// generator.manual_seed(42);
 /// assert_eq!(dropout.forward(vec![1f32; 100]), first);
-/// # Ok::<(), nn_dropout::ProbabilityError>(())
+/// # Ok::<(), nn_dropout::ConfigError>(())
 /// ```
 ///
 /// # Families
@@ -50,12 +52,17 @@ pub struct Generator {
     state: Arc<Mutex<GeneratorState>>,
 }
 
-/// The state of a [`Generator`]: its family, its next mask, and the number of its next layer.
+/// The state of a [`Generator`]: its family, its next mask, the number of its next layer, and where it is in its schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GeneratorState {
     next_layer: u32,
     stream: Stream,
+    /// The number of training steps that are over, and what it does to the noise.
+    #[cfg_attr(feature = "serde", serde(default))]
+    training_step: u64,
+    #[cfg_attr(feature = "serde", serde(default))]
+    schedule: Schedule,
 }
 
 /// The family of a generator, and where it is in its masks.
@@ -96,15 +103,50 @@ impl GeneratorState {
     /// let p = Probability::new(0.5)?;
     /// assert_eq!(generator.next_mask(7, p, 10), Mask::philox(42, 7, 1000, p));
     /// assert_eq!(generator.next_layer(), 8);
-    /// # Ok::<(), nn_dropout::ProbabilityError>(())
+    /// # Ok::<(), nn_dropout::ConfigError>(())
     /// ```
     pub fn philox(seed: u64, next_layer: u32, next_steps: impl IntoIterator<Item = (u32, u32)>) -> Self {
-        Self { next_layer, stream: Stream::Philox { seed, steps: next_steps.into_iter().collect() } }
+        let steps = next_steps.into_iter().collect();
+        Self { next_layer, ..Self::new(Stream::Philox { seed, steps }) }
     }
 
     /// The state of a generator of [JAX's masks](Generator::jax) after `draws` masks.
     pub fn jax(key: JaxKey, draws: u32) -> Self {
-        Self { next_layer: 0, stream: Stream::Jax { key, draws } }
+        Self::new(Stream::Jax { key, draws })
+    }
+
+    fn new(stream: Stream) -> Self {
+        Self { next_layer: 0, stream, training_step: 0, schedule: Schedule::Constant }
+    }
+
+    /// What a schedule, or else this generator's own, makes of p in the current step of the training.
+    pub(crate) fn factor(&self, schedule: Option<Schedule>) -> f64 {
+        schedule.unwrap_or(self.schedule).factor(self.training_step)
+    }
+
+    /// Whether the masks have numbers too.
+    pub(crate) const fn has_numbers(&self) -> bool {
+        matches!(self.stream, Stream::Philox { .. })
+    }
+
+    /// See [`Generator::next_mask`].
+    pub(crate) fn next_mask(&mut self, layer: u32, p: Probability, count: u64) -> Mask {
+        match &mut self.stream {
+            Stream::Philox { seed, steps } => {
+                // Nearly always the layer has drawn before, and `get_mut` is faster than `entry`.
+                let step = match steps.get_mut(&layer) {
+                    Some(next) => std::mem::replace(next, next.wrapping_add(1)),
+                    None => steps.insert(layer, 1).unwrap_or_default(),
+                };
+                Mask::philox(*seed, layer, step, p)
+            }
+            Stream::Torch(state) => state.next_mask(p, count),
+            Stream::Jax { key, draws } => {
+                let key = if *draws == 0 { *key } else { key.fold_in(*draws) };
+                *draws = draws.wrapping_add(1);
+                Mask::jax(key, p)
+            }
+        }
     }
 }
 
@@ -137,7 +179,7 @@ impl Generator {
     ///     [0.0, 2.0, 0.0, 2.0, 0.0, 2.0],
     ///     [0.0, 2.0, 2.0, 2.0, 2.0, 0.0],
     /// ]);
-    /// # Ok::<(), nn_dropout::ProbabilityError>(())
+    /// # Ok::<(), nn_dropout::ConfigError>(())
     /// ```
     pub fn torch(seed: u64) -> Self {
         Self::new(Stream::Torch(TorchState::new(seed)))
@@ -152,7 +194,7 @@ impl Generator {
     }
 
     fn new(stream: Stream) -> Self {
-        Self::from_state(GeneratorState { next_layer: 0, stream })
+        Self::from_state(GeneratorState::new(stream))
     }
 
     /// A new generator that continues from a saved state.
@@ -161,13 +203,13 @@ impl Generator {
     }
 
     /// Starts again with `seed`, as a new generator of the same kind would: layers made from now on are numbered from 0,
-    /// every layer's next step is 0.
+    /// every layer's next step is 0, and so is the training's. The schedule stays.
     ///
     /// Layers made before keep their numbers. Where an old and a new layer have the same number they share its count
     /// of steps, so no two calls ever draw the same mask.
     pub fn manual_seed(&self, seed: u64) {
         let mut state = self.lock();
-        state.next_layer = 0;
+        (state.next_layer, state.training_step) = (0, 0);
         state.stream = match state.stream {
             Stream::Philox { .. } => Stream::philox(seed),
             Stream::Torch(_) => Stream::Torch(TorchState::new(seed)),
@@ -196,22 +238,29 @@ impl Generator {
     ///
     /// Steps are counted in 32 bits: our own masks of a layer, and all of JAX's, repeat after 2^32 calls.
     pub fn next_mask(&self, layer: u32, p: Probability, count: u64) -> Mask {
-        match &mut self.lock().stream {
-            Stream::Philox { seed, steps } => {
-                // Nearly always the layer has drawn before, and `get_mut` is faster than `entry`.
-                let step = match steps.get_mut(&layer) {
-                    Some(next) => std::mem::replace(next, next.wrapping_add(1)),
-                    None => steps.insert(layer, 1).unwrap_or_default(),
-                };
-                Mask::philox(*seed, layer, step, p)
-            }
-            Stream::Torch(state) => state.next_mask(p, count),
-            Stream::Jax { key, draws } => {
-                let key = if *draws == 0 { *key } else { key.fold_in(*draws) };
-                *draws = draws.wrapping_add(1);
-                Mask::jax(key, p)
-            }
-        }
+        self.lock().next_mask(layer, p, count)
+    }
+
+    /// How the noise of all layers of this generator changes during the training, unless a layer has a schedule of its own.
+    pub fn set_schedule(&self, schedule: Schedule) {
+        self.lock().schedule = schedule;
+    }
+
+    /// The schedule of all layers.
+    pub fn schedule(&self) -> Schedule {
+        self.lock().schedule
+    }
+
+    /// One step of the training is over: the next one is next in the schedules. A step may call a layer any number of times, so
+    /// only the training itself can say when it ends.
+    pub fn advance(&self) {
+        let mut state = self.lock();
+        state.training_step = state.training_step.saturating_add(1);
+    }
+
+    /// The number of training steps that are over. It is part of the [state](Self::state).
+    pub fn training_step(&self) -> u64 {
+        self.lock().training_step
     }
 
     /// A copy of the state, to be saved.
@@ -270,14 +319,14 @@ impl Generator {
     /// let hidden = dropout.forward(vec![1f32; 100]);
     /// generator.set_jax_key(key2);
     /// assert_ne!(dropout.forward(vec![1f32; 100]), hidden);
-    /// # Ok::<(), nn_dropout::ProbabilityError>(())
+    /// # Ok::<(), nn_dropout::ConfigError>(())
     /// ```
     pub fn set_jax_key(&self, key: JaxKey) {
         self.lock().stream = Stream::jax(key);
     }
 
     /// The state is whole between any two statements, so a panic elsewhere does not spoil it.
-    fn lock(&self) -> MutexGuard<'_, GeneratorState> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, GeneratorState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,18 +3,20 @@
 //! A call is cut into parts that lie within one row of the bias. Where a mask is Philox's, its elements are only scaled, and
 //! enough of them have one bit after the other, whole chunks go through [`apply_chunks`]: bits and elements of a chunk in one
 //! loop, so that the CPU draws the next bits while it waits for memory. Everything else goes by small chunks, first the bits
-//! ([`Mapped::gather`]), then the elements.
+//! ([`Mapped::gather`]) or numbers ([`Mapped::numbers`]), then the elements.
 //!
 //! Outputs that no cache could hold are written past the caches, in whole lines. So the first part ends where a line of the
 //! output begins, and the bits of later ones may begin anywhere in a block: they are shifted in registers.
 
 use std::ptr::copy_nonoverlapping;
 
-use super::affine::{Affine, Divide, Formula, Scale, ScaleAndShift};
+use super::affine::{Add, Affine, Divide, Formula, MultiplyBy, Place, Scale, ScaleAndShift};
 use super::bits::{Bits, CHUNK, Mapped, Source};
+use super::element::Element;
 use super::isa::{Blocks, Vector};
 use super::operands::{Operands, Unit};
 use super::philox::{draw_groups, store_groups};
+use crate::spec::number::Distribution;
 use crate::spec::philox::BLOCK;
 
 /// The number of elements that share one word of bits.
@@ -34,17 +36,22 @@ const AHEAD_STREAMING: usize = 16384;
 ///
 /// - The CPU has the instructions of `D` and `I`, and the caller enables them. So it is for all functions below.
 #[inline(always)]
-pub unsafe fn apply<D: Blocks, const N: usize, I: Vector<T>, T: Copy + Default>(
+pub unsafe fn apply<D: Blocks, const N: usize, I: Vector<T>, T: Element>(
     mapped: &mut Mapped,
     affine: Affine<T>,
     mut first: u64,
     mut rest: Operands<T>,
     stream: bool,
 ) {
+    if let Affine::MultiplyBy(distribution, amount) | Affine::Add(distribution, amount) = affine {
+        let multiply = matches!(affine, Affine::MultiplyBy(..));
+        // SAFETY: handed on.
+        return unsafe { apply_numbers::<I, T>(mapped, distribution, amount, multiply, first, rest) };
+    }
     let chunk = N * D::BLOCKS * BLOCK as usize;
     let mut bits: Bits = [0; _];
     let scale = match affine {
-        Affine::Scale(kept) if mapped.source.is_philox() => Some(kept),
+        Affine::Scale([kept, dropped]) if dropped == T::default() && mapped.source.is_philox() => Some(kept),
         _ => None,
     };
     while rest.count() > 0 {
@@ -136,7 +143,7 @@ unsafe fn apply_chunks<D, const N: usize, I, T, const BIAS: bool, const RESIDUAL
 ) where
     D: Blocks,
     I: Vector<T>,
-    T: Copy + Default,
+    T: Element,
 {
     let chunk = N * D::BLOCKS * BLOCK as usize;
     // The caller knows which there are. Repeated here, so that the compiler knows it too.
@@ -188,7 +195,7 @@ unsafe fn apply_chunks<D, const N: usize, I, T, const BIAS: bool, const RESIDUAL
 ///
 /// As of [`apply_chunks`], less the source.
 #[inline(always)]
-unsafe fn apply_affine<I: Vector<T>, T: Copy + Default, const STREAM: bool>(
+unsafe fn apply_affine<I: Vector<T>, T: Element, const STREAM: bool>(
     bits: &Bits,
     affine: Affine<T>,
     all: Unit<T>,
@@ -198,19 +205,56 @@ unsafe fn apply_affine<I: Vector<T>, T: Copy + Default, const STREAM: bool>(
     unsafe {
         let zero = I::splat(T::default());
         match affine {
-            Affine::Scale(kept) => {
-                let scale = Scale { kept: I::splat(kept), dropped: zero };
+            Affine::Scale([kept, dropped]) => {
+                let scale = Scale { kept: I::splat(kept), dropped: I::splat(dropped) };
                 apply_bits::<I, T, _, STREAM>(bits, scale, all, count);
             }
-            Affine::ScaleAndShift(kept, shifts) => {
-                let scale = Scale { kept: I::splat(kept), dropped: zero };
+            Affine::ScaleAndShift(scales, shifts) => {
+                let scale = Scale { kept: I::splat(scales[0]), dropped: I::splat(scales[1]) };
                 let [kept, dropped] = [I::splat(shifts[0]), I::splat(shifts[1])];
                 apply_bits::<I, T, _, STREAM>(bits, ScaleAndShift { scale, kept, dropped }, all, count);
             }
             Affine::Divide(divisor) => {
                 apply_bits::<I, T, _, STREAM>(bits, Divide { divisor: I::splat(divisor), dropped: zero }, all, count);
             }
+            Affine::MultiplyBy(..) | Affine::Add(..) => unreachable!("these are numbers"),
         }
+    }
+}
+
+/// Multiplies elements by `1 + amount * n`, or adds `amount * n` to them.
+///
+/// # Safety
+///
+/// As of [`apply`].
+#[inline(always)]
+unsafe fn apply_numbers<I: Vector<T>, T: Element>(
+    mapped: &Mapped,
+    distribution: Distribution,
+    amount: f64,
+    multiply: bool,
+    mut first: u64,
+    mut rest: Operands<T>,
+) {
+    let mut numbers = [0_f32; CHUNK];
+    // A whole unit is read where there are fewer elements.
+    let mut amounts = [T::default(); CHUNK];
+    while rest.count() > 0 {
+        let count = rest.row().min(CHUNK);
+        let part;
+        (part, rest) = rest.split_at(count);
+        mapped.numbers(distribution, first, &mut numbers[..count]);
+        T::amounts(f64::from(u8::from(multiply)), amount, &numbers[..count], &mut amounts[..count]);
+        // SAFETY: `part` lies within a row of the bias, so all pointers are good for `count` elements; a chunk is whole units.
+        unsafe {
+            if multiply {
+                let formula = MultiplyBy { scales: amounts.as_ptr() };
+                apply_bits::<I, T, _, false>(&[0; _], formula, part.unit(), count);
+            } else {
+                apply_bits::<I, T, _, false>(&[0; _], Add { shifts: amounts.as_ptr() }, part.unit(), count);
+            }
+        }
+        first = first.wrapping_add(count as u64);
     }
 }
 
@@ -220,7 +264,7 @@ unsafe fn apply_affine<I: Vector<T>, T: Copy + Default, const STREAM: bool>(
 ///
 /// As of [`apply_affine`].
 #[inline(always)]
-unsafe fn apply_bits<I: Vector<T>, T: Copy + Default, F: Formula<T, I>, const STREAM: bool>(
+unsafe fn apply_bits<I: Vector<T>, T: Element, F: Formula<T, I>, const STREAM: bool>(
     bits: &Bits,
     formula: F,
     all: Unit<T>,
@@ -232,7 +276,7 @@ unsafe fn apply_bits<I: Vector<T>, T: Copy + Default, F: Formula<T, I>, const ST
     unsafe {
         let word = |i: usize| u32::from_le(bits.as_ptr().add(i / 8).cast::<u32>().read_unaligned());
         for i in (0..whole).step_by(UNIT) {
-            apply_unit::<I, T, F, STREAM>(word(i), formula, all.at(i));
+            apply_unit::<I, T, F, STREAM>(word(i), i, formula, all.at(i));
         }
         if count > whole {
             let (rest, count) = (all.at(whole), count - whole);
@@ -248,7 +292,7 @@ unsafe fn apply_bits<I: Vector<T>, T: Copy + Default, F: Formula<T, I>, const ST
                 residual.as_ptr()
             });
             let y = x.as_mut_ptr();
-            apply_unit::<I, T, F, false>(word(whole), formula, Unit { x: y, bias, residual, y });
+            apply_unit::<I, T, F, false>(word(whole), whole, formula, Unit { x: y, bias, residual, y });
             copy_nonoverlapping(y, rest.y, count);
         }
     }
@@ -262,6 +306,7 @@ unsafe fn apply_bits<I: Vector<T>, T: Copy + Default, F: Formula<T, I>, const ST
 #[inline(always)]
 unsafe fn apply_unit<I: Vector<T>, T: Copy, F: Formula<T, I>, const STREAM: bool>(
     bits: u32,
+    first: usize,
     formula: F,
     unit: Unit<T>,
 ) {
@@ -273,7 +318,7 @@ unsafe fn apply_unit<I: Vector<T>, T: Copy, F: Formula<T, I>, const STREAM: bool
             if let Some(bias) = unit.bias {
                 value = I::add(value, I::load(bias.add(i)));
             }
-            value = formula.noisy(value, bits, index);
+            value = formula.noisy(value, Place { bits, index, element: first + i });
             if let Some(residual) = unit.residual {
                 value = I::add(I::load(residual.add(i)), value);
             }

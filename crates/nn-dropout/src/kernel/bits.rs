@@ -7,7 +7,8 @@
 use super::philox::Rounds;
 use crate::spec::index::{Axis, Index};
 use crate::spec::mask::Family;
-use crate::spec::philox::{BLOCK, BLOCKS};
+use crate::spec::number::Distribution;
+use crate::spec::philox::{BLOCK, BLOCKS, PhiloxMask};
 use crate::spec::stored::StoredMask;
 use crate::spec::threefry::JaxMask;
 
@@ -17,11 +18,12 @@ pub const CHUNK: usize = 1024;
 /// The bits of a chunk, and room for more that are drawn in excess.
 pub type Bits = [u8; CHUNK / 8 + 64];
 
-/// The loops that draw bits, compiled for one instruction set.
+/// The loops that draw bits and numbers, compiled for one instruction set.
 #[derive(Clone, Copy)]
 pub struct Drawers {
     pub philox: unsafe fn(&Rounds, first: u32, count: usize, &mut [u8]),
     pub jax: unsafe fn(&JaxMask, first: u64, count: usize, &mut [u8]),
+    pub numbers: unsafe fn(&PhiloxMask, Distribution, start: u64, &mut [f32]),
 }
 
 /// The bits of a mask, by their own numbers.
@@ -79,6 +81,13 @@ impl<'a> Source<'a> {
                 bits[i..i + 8].copy_from_slice(&word.to_le_bytes());
             }
         }
+    }
+
+    /// Draws numbers from number `start` on, which the mask has to have.
+    fn numbers(&self, distribution: Distribution, start: u64, numbers: &mut [f32]) {
+        let Family::Philox(mask) = self.mask else { unreachable!("a draw with numbers has a mask that has some") };
+        // SAFETY: `new` asked for a CPU that has the drawers' instructions.
+        unsafe { (self.drawers.numbers)(mask, distribution, start, numbers) }
     }
 
     /// Draws bits eight by eight, from the eight with number `first` on.
@@ -156,6 +165,25 @@ impl<'a> Mapped<'a> {
     /// Whether runs that are shorter than a chunk repeat, so that their bits need not be drawn again.
     pub fn repeats(&self) -> bool {
         self.next.stride == 0 && self.next.size > 1 && self.inner.size < CHUNK as u64
+    }
+
+    /// Draws the numbers of elements from number `first` on, wherever they are.
+    pub fn numbers(&self, distribution: Distribution, first: u64, numbers: &mut [f32]) {
+        let Axis { size, stride } = self.inner;
+        let (mut first, mut rest) = (first, numbers);
+        while !rest.is_empty() {
+            let (start, run) = self.run(first);
+            let alike = if stride == 0 { size - first % size } else { run };
+            let (now, later) = rest.split_at_mut(alike.min(rest.len() as u64) as usize);
+            if stride == 0 {
+                self.source.numbers(distribution, start, &mut now[..1]);
+                now.fill(now[0]);
+            } else {
+                self.source.numbers(distribution, start, now);
+            }
+            first = first.wrapping_add(now.len() as u64);
+            rest = later;
+        }
     }
 
     /// Draws the bits of `count` elements from number `first` on, at most a chunk, wherever they are.

@@ -9,7 +9,17 @@ use super::table::{Apply, Loops};
 
 /// An element of a tensor: `f32`, `f64`, [`f16`](half::f16) or [`bf16`](half::bf16). Sealed.
 pub trait Element:
-    Copy + Debug + Default + Add<Output = Self> + Div<Output = Self> + Mul<Output = Self> + Send + Sync + 'static + Sealed
+    Copy
+    + Debug
+    + Default
+    + PartialEq
+    + Add<Output = Self>
+    + Div<Output = Self>
+    + Mul<Output = Self>
+    + Send
+    + Sync
+    + 'static
+    + Sealed
 {
 }
 
@@ -26,6 +36,11 @@ pub trait Sealed {
     /// `number`, rounded to this type.
     fn narrow(number: f64) -> Self;
 
+    /// `base + amount * number` for each number, computed in that precision and rounded to this type.
+    fn amounts(base: f64, amount: f64, numbers: &[f32], amounts: &mut [Self])
+    where
+        Self: Sized;
+
     /// The loop for this type.
     fn apply(loops: &Loops) -> Apply<Self>
     where
@@ -40,6 +55,14 @@ impl Sealed for f32 {
 
     fn narrow(number: f64) -> Self {
         number as Self
+    }
+
+    #[inline(always)]
+    fn amounts(base: f64, amount: f64, numbers: &[f32], amounts: &mut [Self]) {
+        let (base, amount) = (base as Self, amount as Self);
+        for (to, &number) in amounts.iter_mut().zip(numbers) {
+            *to = base + amount * number;
+        }
     }
 
     fn apply(loops: &Loops) -> Apply<Self> {
@@ -61,6 +84,13 @@ impl Sealed for f64 {
         number
     }
 
+    #[inline(always)]
+    fn amounts(base: f64, amount: f64, numbers: &[f32], amounts: &mut [Self]) {
+        for (to, &number) in amounts.iter_mut().zip(numbers) {
+            *to = base + amount * Self::from(number);
+        }
+    }
+
     fn apply(loops: &Loops) -> Apply<Self> {
         loops.f64
     }
@@ -77,6 +107,14 @@ impl Sealed for f16 {
         Self::from_f64(number)
     }
 
+    #[inline(always)]
+    fn amounts(base: f64, amount: f64, numbers: &[f32], amounts: &mut [Self]) {
+        let (base, amount) = (base as f32, amount as f32);
+        for (to, &number) in amounts.iter_mut().zip(numbers) {
+            *to = Self::from_f32(base + amount * number);
+        }
+    }
+
     fn apply(loops: &Loops) -> Apply<Self> {
         loops.f16
     }
@@ -90,6 +128,14 @@ impl Sealed for bf16 {
 
     fn narrow(number: f64) -> Self {
         Self::from_f64(number)
+    }
+
+    #[inline(always)]
+    fn amounts(base: f64, amount: f64, numbers: &[f32], amounts: &mut [Self]) {
+        let (base, amount) = (base as f32, amount as f32);
+        for (to, &number) in amounts.iter_mut().zip(numbers) {
+            *to = Self::from_f32(base + amount * number);
+        }
     }
 
     fn apply(loops: &Loops) -> Apply<Self> {

@@ -1,7 +1,7 @@
 //! The two hot loops, as fast as the CPU allows: draw bits, and apply them to elements.
 //!
 //! From the bottom up: what the loops need of an instruction set (`isa`); bits by the three generators (`philox`, `threefry`,
-//! `mt19937`), and in the order of the elements (`bits`); the loop over elements (`apply`), on several threads (`threads`).
+//! `mt19937`), numbers (`numbers`), and both in the order of the elements (`bits`); the loop over elements (`apply`), on several threads (`threads`).
 //! All of it gives the bits and values of the specification, whichever instructions the CPU has.
 
 #![allow(unsafe_code, reason = "instruction sets, memory not yet written and the threads' shares of a slice need it")]
@@ -18,6 +18,7 @@ mod bits;
 mod element;
 mod isa;
 mod mt19937;
+mod numbers;
 mod operands;
 mod philox;
 mod table;
@@ -39,6 +40,8 @@ use self::table::Loops;
 use crate::spec::index::Index;
 use crate::spec::mask::Family;
 use crate::spec::mt19937::Mt19937;
+use crate::spec::number::Distribution;
+use crate::spec::philox::PhiloxMask;
 use crate::spec::threefry::JaxMask;
 
 /// How many bits the plain loops of `threefry` and `mt19937` draw at once.
@@ -81,6 +84,11 @@ macro_rules! kernel {
         }
 
         $(#[target_feature(enable = $feature)])?
+        fn draw_numbers(mask: &PhiloxMask, distribution: Distribution, start: u64, numbers: &mut [f32]) {
+            numbers::draw_numbers(mask, distribution, start, numbers);
+        }
+
+        $(#[target_feature(enable = $feature)])?
         fn sequence_bits(sequence: &mut Mt19937, threshold: u64, count: usize, bits: &mut [u8]) {
             mt19937::sequence_bits(sequence, threshold, count, bits);
         }
@@ -102,7 +110,7 @@ macro_rules! kernel {
 
         Kernel {
             name: $name,
-            drawers: Drawers { philox: philox_bits, jax: jax_bits },
+            drawers: Drawers { philox: philox_bits, jax: jax_bits, numbers: draw_numbers },
             sequence_bits,
             loops: Loops {
                 f32: apply::<$isa, f32>,

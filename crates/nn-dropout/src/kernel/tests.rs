@@ -95,8 +95,8 @@ fn ties_are_decided_as_specified() {
 static ENDLESS: LazyLock<Index> = LazyLock::new(Index::endless);
 
 /// Kept elements times `kept`, the others times 0. Each has its own bit.
-fn scale<T>(mask: &Family, kept: T) -> Noise<'_, T> {
-    Noise { mask, index: &ENDLESS, affine: Affine::Scale(kept) }
+fn scale<T: Default>(mask: &Family, kept: T) -> Noise<'_, T> {
+    Noise { mask, index: &ENDLESS, affine: Affine::Scale([kept, T::default()]) }
 }
 
 /// All that can be done with a draw, by `y = residual + (x + bias) * noise` in `T`, one element at a time.
@@ -268,14 +268,20 @@ fn jax_and_stored_bits_match_the_specification() {
 }
 
 /// Applies `affine` one element at a time.
-fn one_by_one<T: Element>(affine: Affine<T>, kept: bool, x: T) -> T {
-    match (affine, kept) {
-        (Affine::Scale(scale), true) => x * scale,
-        (Affine::Scale(_), false) => x * T::default(),
-        (Affine::ScaleAndShift(scale, [shift, _]), true) => x * scale + shift,
-        (Affine::ScaleAndShift(_, [_, shift]), false) => x * T::default() + shift,
+fn one_by_one<T: Element>(affine: Affine<T>, mask: &Family, bit: u64, x: T) -> T {
+    let number = |distribution: Distribution, base: f64, amount| {
+        let mut number = [T::default()];
+        T::amounts(base, amount, &[distribution.number(mask.word(bit).unwrap())], &mut number);
+        number[0]
+    };
+    match (affine, mask.keeps(bit)) {
+        (Affine::Scale([scale, _]), true) | (Affine::Scale([_, scale]), false) => x * scale,
+        (Affine::ScaleAndShift([scale, _], [shift, _]), true) => x * scale + shift,
+        (Affine::ScaleAndShift([_, scale], [_, shift]), false) => x * scale + shift,
         (Affine::Divide(divisor), true) => x / divisor,
         (Affine::Divide(_), false) => T::default(),
+        (Affine::MultiplyBy(distribution, amount), _) => x * number(distribution, 1.0, amount),
+        (Affine::Add(distribution, amount), _) => x + number(distribution, 0.0, amount),
     }
 }
 
@@ -285,22 +291,35 @@ fn check_index<T: Element + PartialEq>(index: &Index, parts: &[(usize, usize)]) 
     let longest = parts.iter().map(|(_, count)| *count).max().unwrap_or_default();
     let (x, residual): (Vec<T>, Vec<T>) = (0..longest).map(|i| (number(i), number(i + 5))).unzip();
     let [scale, shift, other] = [1.0 / 0.7, 0.3, -0.8].map(T::narrow);
-    let affines = [Affine::Scale(scale), Affine::ScaleAndShift(scale, [shift, other]), Affine::Divide(T::narrow(0.7))];
+    let affines = [
+        Affine::Scale([scale, T::default()]),
+        Affine::Scale([scale, other]),
+        Affine::ScaleAndShift([scale, T::default()], [shift, other]),
+        Affine::ScaleAndShift([scale, other], [shift, other]),
+        Affine::Divide(T::narrow(0.7)),
+        Affine::MultiplyBy(Distribution::Normal, 0.3),
+        Affine::Add(Distribution::Normal, 0.7),
+        Affine::Add(Distribution::Uniform, 0.7),
+    ];
     for mask in [mask(0.3), jax(0.3), stored(8000)] {
         for &(first, count) in parts {
-            let kept: Vec<bool> = (first..first + count).map(|i| mask.keeps(index.bit(i as u64))).collect();
             for affine in affines {
+                if matches!(affine, Affine::MultiplyBy(..) | Affine::Add(..)) && !mask.has_words() {
+                    continue;
+                }
+                let bit = |i: usize| index.bit((first + i) as u64);
+                let expected: Vec<T> = (0..count).map(|i| one_by_one(affine, &mask, bit(i), x[i])).collect();
                 let noise = &Noise { mask: &mask, index, affine };
                 for kernel in KERNELS.iter() {
                     for stream in [false, true] {
                         let mut y = vec![T::default(); count];
                         kernel.apply(noise, first as u64, Operands::new(&x[..count], &mut y), stream);
-                        let same = (0..count).all(|i| y[i] == one_by_one(affine, kept[i], x[i]));
+                        let same = y == expected;
                         assert!(same, "{}: {count} from {first}, {index:?}, {mask:?}, {affine:?}", kernel.name);
                         let mut y = residual[..count].to_vec();
                         let operands = Operands::new(&x[..count], &mut y).accumulate();
                         kernel.apply(noise, first as u64, operands, stream);
-                        let same = (0..count).all(|i| y[i] == residual[i] + one_by_one(affine, kept[i], x[i]));
+                        let same = (0..count).all(|i| y[i] == residual[i] + expected[i]);
                         assert!(same, "{}: residual, {count} from {first}, {index:?}", kernel.name);
                     }
                 }

@@ -16,9 +16,9 @@ front! {
     /// // torch.manual_seed(0); torch.nn.AlphaDropout(0.5)(torch.ones(4))
     /// let dropout = AlphaDropout::with_generator(0.5, &Generator::torch(0))?;
     /// assert_eq!(dropout.forward([1f32; 4]), [-0.779_193_94, -0.779_193_94, 1.665_598_9, -0.779_193_94]);
-    /// # Ok::<(), nn_dropout::ProbabilityError>(())
+    /// # Ok::<(), nn_dropout::ConfigError>(())
     /// ```
-    AlphaDropout, elements
+    AlphaDropout(p), any shape
 }
 
 front! {
@@ -27,5 +27,5 @@ front! {
     ///
     /// Fewer than two dimensions are an error where there is something to draw. Everything else is as for
     /// [`Dropout`](crate::Dropout); the interface is that of `torch.nn.FeatureAlphaDropout`.
-    FeatureAlphaDropout
+    FeatureAlphaDropout(p)
 }

@@ -1,13 +1,16 @@
-//! A layer of any kind: its rate, its mode, and where its masks come from. All it does is to draw.
+//! A layer of any kind: its configuration, its mode, and where its masks come from. All it does is to draw.
 
 use std::fmt;
 
-use super::kind::{Kind, ShapeError, Unit};
+use super::block::Blocks;
+use super::config::{Config, ConfigError, PathMode};
+use super::kind::{DrawError, Kind, Unit};
 use crate::draw::Draw;
 use crate::generator::{Generator, default_generator};
 use crate::input::Input;
 use crate::spec::index::Index;
-use crate::spec::probability::{Probability, ProbabilityError};
+use crate::spec::magnitude::Magnitude;
+use crate::spec::probability::Probability;
 
 /// A layer of any [`Kind`]. [`Dropout`](crate::Dropout), [`Dropout2d`](crate::Dropout2d) and the others are one each.
 ///
@@ -26,10 +29,8 @@ use crate::spec::probability::{Probability, ProbabilityError};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Layer {
-    kind: Kind,
-    p: Probability,
+    config: Config,
     mode: Mode,
-    channels: Channels,
     generator: Generator,
     number: u32,
 }
@@ -51,20 +52,14 @@ pub enum Mode {
     MonteCarlo,
 }
 
-/// Which axis of a tensor the channels are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Channels {
-    First,
-    Last,
-}
-
 impl Layer {
-    /// A layer that drops with probability `p`, drawing from the process's [default generator](default_generator).
+    /// A layer that drops with probability `p`, drawing from the process's [default generator](default_generator). Some kinds
+    /// take a standard deviation, or alpha, in place of p: see [`Config`].
     ///
     /// # Errors
     ///
     /// If `p` is below 0, above 1 or NaN.
-    pub fn new(kind: Kind, p: f64) -> Result<Self, ProbabilityError> {
+    pub fn new(kind: Kind, p: f64) -> Result<Self, ConfigError> {
         Self::with_generator(kind, p, &default_generator())
     }
 
@@ -73,28 +68,49 @@ impl Layer {
     /// # Errors
     ///
     /// If `p` is below 0, above 1 or NaN.
-    pub fn with_generator(kind: Kind, p: f64, generator: &Generator) -> Result<Self, ProbabilityError> {
-        let p = Probability::new(p)?;
+    pub fn with_generator(kind: Kind, p: f64, generator: &Generator) -> Result<Self, ConfigError> {
+        Ok(Self::from_config(Config::new(kind, p)?, generator))
+    }
+
+    /// The layer with this configuration, drawing from `generator`, which gives it its number.
+    pub fn from_config(config: Config, generator: &Generator) -> Self {
         let (generator, number) = (generator.clone(), generator.next_layer());
-        Ok(Self { kind, p, mode: Mode::Train, channels: Channels::First, generator, number })
+        Self { config, mode: Mode::Train, generator, number }
     }
 
     /// Takes the last axis of a tensor for its channels: (sample, height, width, channel), as in JAX and Keras. It makes no
-    /// difference to layers that drop elements. A channel gets the same bit, wherever its axis is.
+    /// difference to layers that know no channels. A channel gets the same bit, wherever its axis is.
     #[must_use]
     pub fn with_channels_last(mut self) -> Self {
-        self.channels = Channels::Last;
+        self.config.channels_last = Config::WITH_CHANNELS.contains(&self.kind());
         self
+    }
+
+    pub(super) fn try_map_config(
+        self,
+        change: impl FnOnce(Config) -> Result<Config, ConfigError>,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self { config: change(self.config)?, ..self })
+    }
+
+    /// What it was made from.
+    pub const fn config(&self) -> &Config {
+        &self.config
     }
 
     /// What kind of layer it is.
     pub const fn kind(&self) -> Kind {
-        self.kind
+        self.config.kind
     }
 
-    /// The probability that an element, or a channel, is dropped.
+    /// The probability that an element, or what it drops, is dropped. 0 for kinds that take no p.
     pub const fn p(&self) -> Probability {
-        self.p
+        self.config.p
+    }
+
+    /// p in the current step of the training, if there is a [schedule](crate::Schedule).
+    pub fn p_now(&self) -> Probability {
+        self.config.p.scaled(self.generator.lock().factor(self.config.schedule))
     }
 
     /// Where its masks come from.
@@ -143,7 +159,7 @@ impl Layer {
     /// # Errors
     ///
     /// If the layer does not take tensors of this shape.
-    pub fn forward<I: Input>(&self, input: I) -> Result<I::Output, ShapeError> {
+    pub fn forward<I: Input>(&self, input: I) -> Result<I::Output, DrawError> {
         Ok(match self.draw_for(&input)? {
             Some(draw) => input.apply(&draw),
             None => input.identity(),
@@ -151,7 +167,7 @@ impl Layer {
     }
 
     /// The noise of the next call, for a tensor of this shape: to apply elsewhere, or again in backward. `None` where the layer
-    /// is the identity: in eval mode, at p = 0, and where there is no channel to drop.
+    /// is the identity: in eval mode, at p = 0, and where there is nothing to drop.
     ///
     /// ```
     /// use nn_dropout::Dropout;
@@ -167,9 +183,9 @@ impl Layer {
     ///
     /// # Errors
     ///
-    /// If the layer does not take tensors of this shape. Those that drop elements take all.
+    /// If the layer does not take tensors of this shape, or needs numbers that the generator does not draw.
     #[inline]
-    pub fn draw(&self, shape: &[usize]) -> Result<Option<Draw>, ShapeError> {
+    pub fn draw(&self, shape: &[usize]) -> Result<Option<Draw>, DrawError> {
         self.draw_in_order(shape, || None)
     }
 
@@ -179,7 +195,7 @@ impl Layer {
     /// # Errors
     ///
     /// If the layer does not take tensors of this shape.
-    pub fn draw_for<I: Input>(&self, input: &I) -> Result<Option<Draw>, ShapeError> {
+    pub fn draw_for<I: Input>(&self, input: &I) -> Result<Option<Draw>, DrawError> {
         input.with_shape(|shape| self.draw_in_order(shape, || input.memory_order()))
     }
 
@@ -188,47 +204,75 @@ impl Layer {
         &self,
         shape: &[usize],
         memory_order: impl FnOnce() -> Option<Vec<usize>>,
-    ) -> Result<Option<Draw>, ShapeError> {
-        let unit = self.kind.unit(shape.len())?;
-        let identity = self.mode == Mode::Eval || self.p.get() == 0.0;
-        if identity || unit != Unit::Element && shape.contains(&0) {
+    ) -> Result<Option<Draw>, DrawError> {
+        let config = &self.config;
+        let unit = config.kind.unit(shape.len())?;
+        if let Some(&axis) = config.shared_axes.iter().find(|axis| **axis >= shape.len()) {
+            return Err(DrawError::Axis { axis, dimensions: shape.len() });
+        }
+        if self.mode == Mode::Eval || unit != Unit::Element && shape.contains(&0) {
             return Ok(None);
         }
-        let mask = |bits: u64| self.generator.next_mask(self.number, self.p, bits);
-        if unit == Unit::Element && self.mode == Mode::Train {
-            let mask = mask(product(shape));
+        let mut state = self.generator.lock();
+        let factor = state.factor(config.schedule);
+        let (p, magnitude) = (config.p.scaled(factor), config.magnitude.scaled(factor));
+        if p == Probability::ZERO && magnitude == Magnitude::ZERO {
+            return Ok(None);
+        }
+        let effect = config.effect(magnitude, shape);
+        if effect.takes_numbers() && !state.has_numbers() {
+            return Err(DrawError::Numbers(config.kind));
+        }
+        let mut mask = |p, bits| state.next_mask(self.number, p, bits);
+        if unit == Unit::Element && self.mode == Mode::Train && config.shared_axes.is_empty() {
+            let mask = mask(p, product(shape));
             // PyTorch's masks, which hold their bits, follow the order in memory.
             let index = match mask.count().and_then(|_| memory_order()) {
                 None => Index::of(shape),
                 Some(order) => in_memory_order(shape, &order),
             };
-            return Ok(Some(Draw::new(mask, index, self.kind.effect())));
+            return Ok(Some(Draw::new(mask, index, effect)));
         }
-        let own = self.own_axes(unit, shape.len())?;
+        if unit == Unit::Block {
+            let blocks = Blocks::new(shape, config.channels_last, config.block_size, self.mode == Mode::MonteCarlo);
+            return Ok(Some(blocks.draw(p, mask)));
+        }
+        let own = self.own_axes(unit, shape.len(), p)?;
         let bits = product(shape.iter().enumerate().filter(|(axis, _)| own(*axis)).map(|(_, size)| size));
-        Ok(Some(Draw::new(mask(bits), Index::where_own(shape, &own), self.kind.effect())))
+        Ok(Some(Draw::new(mask(p, bits), Index::where_own(shape, &own), effect)))
     }
 
     /// Whether elements that differ in their coordinates on an axis have bits of their own.
-    fn own_axes(&self, unit: Unit, dimensions: usize) -> Result<impl Fn(usize) -> bool, ShapeError> {
-        let (batched, channel) = match (unit, self.channels) {
-            (Unit::Element, _) => (dimensions > 1, None),
-            (Unit::BatchedChannel, Channels::First) => (true, Some(1)),
-            (Unit::Channel, Channels::First) => (false, Some(0)),
-            (Unit::BatchedChannel | Unit::Channel, Channels::Last) => {
-                (unit == Unit::BatchedChannel, Some(dimensions.wrapping_sub(1)))
-            }
+    fn own_axes(&self, unit: Unit, dimensions: usize, p: Probability) -> Result<impl Fn(usize) -> bool, DrawError> {
+        let Config { kind, channels_last, ref shared_axes, mode, .. } = self.config;
+        let last = dimensions.wrapping_sub(1);
+        let batched = match unit {
+            Unit::Element => kind.has_batch() && dimensions > 1,
+            Unit::Vector => dimensions > 2,
+            Unit::Channel | Unit::Tensor => false,
+            Unit::Row => kind.has_batch(),
+            Unit::BatchedChannel | Unit::Block => true,
+        };
+        let channel = match unit {
+            Unit::BatchedChannel | Unit::Channel if channels_last => Some(last),
+            Unit::BatchedChannel => Some(1),
+            Unit::Channel => Some(0),
+            _ => None,
         };
         let missing = channel.is_some_and(|channel| channel >= dimensions || batched && dimensions < 2);
         // Where everything is dropped, the whole tensor counts as one channel.
-        if missing && self.p.get() < 1.0 {
-            return Err(ShapeError::Features);
+        if missing && p.get() < 1.0 {
+            return Err(DrawError::Features);
         }
-        let share_batch = self.mode == Mode::MonteCarlo;
-        Ok(move |axis| match axis {
-            _ if missing => false,
-            0 if batched => !share_batch,
-            _ => channel.is_none_or(|channel| channel == axis),
+        let is_shared = batched && self.mode == Mode::MonteCarlo;
+        Ok(move |axis| match unit {
+            _ if missing || axis == 0 && is_shared => false,
+            Unit::Element => !shared_axes.contains(&axis),
+            Unit::BatchedChannel if axis == 0 => true,
+            Unit::BatchedChannel | Unit::Channel => channel == Some(axis),
+            Unit::Row => axis == 0 && mode == PathMode::Row,
+            Unit::Vector => axis != last,
+            Unit::Tensor | Unit::Block => false,
         })
     }
 }
@@ -251,6 +295,6 @@ fn in_memory_order(shape: &[usize], order: &[usize]) -> Index {
 impl fmt::Display for Layer {
     /// As PyTorch prints it, without its `inplace`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}(p={})", self.kind, self.p)
+        self.config.fmt(f)
     }
 }

@@ -22,7 +22,7 @@ front! {
     /// assert_eq!(channels, [0.0, 0.0, 2.0, 0.0, 0.0, 0.0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    Dropout1d
+    Dropout1d(p)
 }
 
 front! {
@@ -43,7 +43,7 @@ front! {
     /// assert!((0..3).all(|channel| first.keeps(16 * channel) == last.keeps(channel)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    Dropout2d
+    Dropout2d(p)
 }
 
 front! {
@@ -54,5 +54,5 @@ front! {
     /// Other shapes are taken as PyTorch takes them: as a single sample, whose first dimension is the channels. No dimension
     /// at all is an error where there is something to draw. Everything else is as for [`Dropout`](crate::Dropout); the interface
     /// is that of `torch.nn.Dropout3d`.
-    Dropout3d
+    Dropout3d(p)
 }

@@ -1,10 +1,10 @@
 //! The types of layers that people know, each a thin front over a [`Layer`](crate::Layer) of its kind.
 
-/// A front over [`Layer`]: a type of its own for one kind. With `elements`, for kinds that take all shapes, its `forward` returns
-/// the output itself, not a `Result`.
+/// A front over [`Layer`]: a type of its own for one kind, and the name of the number that it takes. With `any shape`, for kinds that
+/// take tensors of all shapes, its `forward` returns the output itself, not a `Result`.
 macro_rules! front {
-    ($(#[$doc:meta])* $name:ident, elements) => {
-        front!($(#[$doc])* $name);
+    ($(#[$doc:meta])* $name:ident($amount:ident), any shape) => {
+        front!($(#[$doc])* $name($amount));
 
         impl $name {
             /// Applies the layer. What `input` may be, and what comes back for it, is listed at [`Input`](crate::Input).
@@ -13,31 +13,31 @@ macro_rules! front {
             }
         }
     };
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident($amount:ident)) => {
         $(#[$doc])*
         ///
         /// It is a [`Layer`](crate::Layer), whose methods it has.
         #[derive(Clone, Debug)]
-        pub struct $name($crate::Layer);
+        pub struct $name(pub(super) $crate::Layer);
 
         impl $name {
-            /// A layer that drops with probability `p`, drawing from the process's
+            #[doc = concat!("A layer with this ", stringify!($amount), ", drawing from the process's")]
             /// [default generator](crate::default_generator).
             ///
             /// # Errors
             ///
-            /// If `p` is below 0, above 1 or NaN.
-            pub fn new(p: f64) -> Result<Self, $crate::ProbabilityError> {
-                $crate::Layer::new($crate::Kind::$name, p).map(Self)
+            #[doc = concat!("If `", stringify!($amount), "` is out of its [range](crate::Config).")]
+            pub fn new($amount: f64) -> Result<Self, $crate::ConfigError> {
+                $crate::Layer::new($crate::Kind::$name, $amount).map(Self)
             }
 
             /// The same, drawing from `generator`, which gives it its number.
             ///
             /// # Errors
             ///
-            /// If `p` is below 0, above 1 or NaN.
-            pub fn with_generator(p: f64, generator: &$crate::Generator) -> Result<Self, $crate::ProbabilityError> {
-                $crate::Layer::with_generator($crate::Kind::$name, p, generator).map(Self)
+            #[doc = concat!("If `", stringify!($amount), "` is out of its [range](crate::Config).")]
+            pub fn with_generator($amount: f64, generator: &$crate::Generator) -> Result<Self, $crate::ConfigError> {
+                $crate::Layer::with_generator($crate::Kind::$name, $amount, generator).map(Self)
             }
 
             /// Takes the last axis for the channels: see [`Layer::with_channels_last`](crate::Layer::with_channels_last).
@@ -45,7 +45,16 @@ macro_rules! front {
             pub fn with_channels_last(self) -> Self {
                 Self(self.0.with_channels_last())
             }
+        }
+        $crate::layer::front::over_layer!($name);
+    };
+}
+pub(super) use front;
 
+/// What every type over a [`Layer`] has.
+macro_rules! over_layer {
+    ($name:ident) => {
+        impl $name {
             /// Switches to training mode.
             pub const fn train(&mut self) -> &mut Self {
                 self.0.train();
@@ -92,4 +101,4 @@ macro_rules! front {
         }
     };
 }
-pub(super) use front;
+pub(super) use over_layer;

@@ -32,4 +32,17 @@ impl Family {
             Self::Stored(mask) => mask.keeps(index),
         }
     }
+
+    /// Whether there are words for numbers too.
+    pub const fn has_words(&self) -> bool {
+        matches!(self, Self::Philox(_))
+    }
+
+    /// Random word number `index`, for the families that have words.
+    pub fn word(&self, index: u64) -> Option<u32> {
+        match self {
+            Self::Philox(mask) => Some(mask.word(index)),
+            Self::Jax(_) | Self::Stored(_) => None,
+        }
+    }
 }

@@ -35,6 +35,9 @@ pub const BLOCK: u64 = 8;
 /// How many blocks 2^64 elements have. The blocks of tie words come after them.
 pub const BLOCKS: u64 = 1 << 61;
 
+/// The first block of words for numbers. It comes after the last tie word.
+pub const WORDS: u64 = 3 << 61;
+
 /// A mask as a pure function of (seed, layer, step, p) and an element's index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -63,6 +66,11 @@ impl PhiloxMask {
     pub fn sixteen(&self, index: u64) -> u16 {
         let lane = index % BLOCK;
         (self.block(index / BLOCK)[lane as usize / 2] >> (16 * (lane % 2))) as u16
+    }
+
+    /// The word that the number at `index` is made of.
+    pub fn word(&self, index: u64) -> u32 {
+        self.block(WORDS + index / 4)[(index % 4) as usize]
     }
 
     /// The key of the Philox generator.

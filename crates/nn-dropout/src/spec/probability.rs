@@ -22,6 +22,9 @@ use std::hash::{Hash, Hasher};
 pub struct Probability(f64);
 
 impl Probability {
+    /// Nothing is dropped.
+    pub const ZERO: Self = Self(0.0);
+
     /// Checks `p`.
     ///
     /// # Errors
@@ -33,6 +36,11 @@ impl Probability {
         } else {
             Err(ProbabilityError(p))
         }
+    }
+
+    /// This times a factor from 0 to 1.
+    pub(crate) const fn scaled(self, factor: f64) -> Self {
+        Self(self.0 * factor)
     }
 
     /// The number itself.

@@ -55,6 +55,11 @@ impl StoredMask {
         self.p
     }
 
+    /// The same bits for another p.
+    pub fn with_p(self, p: Probability) -> Self {
+        Self { p, ..self }
+    }
+
     /// Bit number `index`; 0 after the last one.
     pub fn keeps(&self, index: u64) -> bool {
         self.byte(index / 8) >> (index % 8) & 1 == 1
