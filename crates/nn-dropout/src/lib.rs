@@ -28,8 +28,9 @@
 //!   slices, [fused](On) with a bias and a residual.
 //! - [`Generator`]: a seed. It gives every layer its number and every training-mode call its mask: one of ours,
 //!   [PyTorch's](Generator::torch) or [JAX's](Generator::jax).
-//! - [`Layer`]: a [`Kind`], a rate and a mode. [`Dropout`], [`Dropout1d`], [`Dropout2d`], [`Dropout3d`], [`AlphaDropout`] and
-//!   [`FeatureAlphaDropout`] are one each, as in `torch.nn`.
+//! - [`Layer`]: a [`Kind`] with its [`Config`], and a [`Mode`]. [`Dropout`], [`DropPath`], [`GaussianNoise`] and all others are
+//!   one each, named as in PyTorch and the projects around it.
+//! - [`Schedule`]: how the noise changes during a training; [`MonteCarlo`]: what predictions with dropout on say together.
 //!
 //! # Speed
 //!
@@ -41,7 +42,8 @@
 //! # Features
 //!
 //! - `rayon` (default): large tensors are shared out among rayon's threads.
-//! - `serde`: [`Probability`], [`Mask`], [`Index`], [`Draw`], [`Kind`], [`Mode`] and [`GeneratorState`] can be serialised.
+//! - `serde`: [`Mask`], [`Index`], [`Draw`], [`Config`], [`Mode`], [`Schedule`], [`GeneratorState`] and their parts can be
+//!   serialised.
 //! - `ndarray`: layers accept `ndarray` arrays and views of any dimension and strides.
 
 #![deny(unsafe_code)]
@@ -51,6 +53,7 @@ mod generator;
 mod input;
 mod kernel;
 mod layer;
+mod monte_carlo;
 mod spec;
 
 pub use half::{bf16, f16};
@@ -65,6 +68,7 @@ pub use self::layer::{
     GaussianNoise, KeptEdges, KeptNodes, Kind, KindError, LabelDropout, Layer, LayerDrop, LayerError, LockedDropout,
     Mode, NeftuneNoise, NodeDropout, PathMode, TokenDropout, Zoneout,
 };
+pub use self::monte_carlo::MonteCarlo;
 pub use self::spec::index::{Axis, Index, IndexError};
 pub use self::spec::magnitude::{Magnitude, MagnitudeError};
 pub use self::spec::number::Distribution;

@@ -25,6 +25,7 @@ impl Distribution {
 
 /// Eight cubic polynomials for each octave of the tail's probability: their coefficients in units of 2^-29, the lowest power
 /// first. `tests/fixtures/make_normal.py` made them.
+#[allow(clippy::unreadable_literal, reason = "they are JSON too")]
 static PIECES: [[u32; 4]; 256] = include!("normal.json");
 
 /// The sign is the highest bit. The others say how probable what lies further out is: `(2 * bits + 1) / 2^33`. The number is
