@@ -60,9 +60,8 @@ impl Schedule {
     /// The factor in a step of the training, counted from 0.
     pub fn factor(self, step: u64) -> f64 {
         match self {
-            Self::Constant => 1.0,
             Self::Linear { steps } if step < steps => step as f64 / steps as f64,
-            Self::Linear { .. } => 1.0,
+            Self::Constant | Self::Linear { .. } => 1.0,
             Self::Curriculum { gamma } => 1.0 - exp_of_minus(gamma.get() * step as f64),
             Self::Early { steps } => f64::from(u8::from(step < steps)),
             Self::EarlyLinear { steps: 1 } => f64::from(u8::from(step == 0)),
@@ -79,7 +78,7 @@ fn exp_of_minus(x: f64) -> f64 {
         return 0.0;
     }
     // So small that few terms of the series are enough.
-    let small = x / (1 << 20) as f64;
+    let small = x / f64::from(1 << 20);
     let series = (1..=6).rev().fold(1.0, |sum, n| 1.0 - small / f64::from(n) * sum);
     (0..20).fold(series, |power, _| power * power)
 }

@@ -93,6 +93,11 @@ impl Layer {
         Ok(Self { config: change(self.config)?, ..self })
     }
 
+    /// The same for a change that the kind takes.
+    pub(super) fn map_config(self, change: impl FnOnce(Config) -> Result<Config, ConfigError>) -> Self {
+        self.try_map_config(change).unwrap_or_else(|error| unreachable!("the kind takes it, but: {error}"))
+    }
+
     /// What it was made from.
     pub const fn config(&self) -> &Config {
         &self.config
@@ -234,8 +239,7 @@ impl Layer {
             return Ok(Some(Draw::new(mask, index, effect)));
         }
         if unit == Unit::Block {
-            let blocks = Blocks::new(shape, config.channels_last, config.block_size, self.mode == Mode::MonteCarlo);
-            return Ok(Some(blocks.draw(p, mask)));
+            return Ok(Some(Blocks::new(shape, config, self.mode == Mode::MonteCarlo).draw(p, mask)));
         }
         let own = self.own_axes(unit, shape.len(), p)?;
         let bits = product(shape.iter().enumerate().filter(|(axis, _)| own(*axis)).map(|(_, size)| size));

@@ -3,7 +3,7 @@
 //! Ghiasi, Lin and Le, "DropBlock: a regularization method for convolutional networks", NeurIPS 2018. The details are
 //! torchvision's.
 
-use super::config::ConfigError;
+use super::config::{Config, ConfigError};
 use super::front::front;
 use crate::draw::{Draw, Effect, Mask};
 use crate::spec::index::Index;
@@ -14,7 +14,7 @@ front! {
     /// them: the number of all elements over the number of kept ones.
     ///
     /// Blocks have 7 x 7 elements unless [`with_block_size`](Self::with_block_size) says otherwise; on smaller images they are as
-    /// large as fits. A block's first corner is one of the places where it lies within the image, each with probability
+    /// large as fits. A block lies at each of the places where it is within the image with probability
     /// `p * area / (block area * places)`, in each channel of each sample. So about a share p is dropped, a little less where
     /// blocks overlap.
     ///
@@ -39,7 +39,7 @@ front! {
     DropBlock3d(p)
 }
 
-macro_rules! block_size {
+macro_rules! options {
     ($($name:ident)*) => {$(
         impl $name {
             /// How many elements a block has along each axis.
@@ -50,68 +50,101 @@ macro_rules! block_size {
             pub fn with_block_size(self, block_size: usize) -> Result<Self, ConfigError> {
                 self.0.try_map_config(|config| config.with_block_size(block_size)).map(Self)
             }
+
+            /// Blocks may lie anywhere, and are cut at the border, as in timm. More is dropped then, up to several
+            /// times p where blocks are large, and elements near the border are dropped less.
+            #[must_use]
+            pub fn with_clipping(self) -> Self {
+                Self(self.0.map_config(|config| config.with_clipping(true)))
+            }
+
+            /// All channels of a sample lose the same blocks, as in timm.
+            #[must_use]
+            pub fn with_coupled_channels(self) -> Self {
+                Self(self.0.map_config(|config| config.with_coupled_channels(true)))
+            }
         }
     )*};
 }
-block_size!(DropBlock2d DropBlock3d);
+options!(DropBlock2d DropBlock3d);
 
 /// The blocks that can be dropped of a tensor.
 pub struct Blocks {
-    /// The number of channels of all samples.
+    /// The number of spaces that have bits of their own: channels of samples.
     planes: usize,
-    /// The sizes of the space that blocks lie in.
-    space: Vec<usize>,
-    /// How many places there are along each of its axes.
-    places: Vec<usize>,
-    block_size: usize,
+    /// One for each axis of the space that blocks lie in, the last one first.
+    axes: Vec<Side>,
     index: Index,
+}
+
+/// The blocks along an axis.
+struct Side {
+    size: usize,
+    block: usize,
+    /// How many places there are for a block.
+    places: usize,
+    /// How many elements a block begins before its place.
+    before: usize,
+}
+
+impl Side {
+    /// The first element of the block at a place, and how many it has.
+    fn block(&self, place: usize) -> (usize, usize) {
+        let (start, end) = (place.saturating_sub(self.before), (place + self.block - self.before).min(self.size));
+        (start, end - start)
+    }
 }
 
 impl Blocks {
     /// The blocks of a tensor of this shape, which has samples, channels and space. Samples may share all blocks.
-    pub fn new(shape: &[usize], channels_last: bool, block_size: usize, share_batch: bool) -> Self {
-        let channel = if channels_last { shape.len() - 1 } else { 1 };
-        let is_space = |axis: &usize| *axis != 0 && *axis != channel;
-        let space: Vec<usize> = (0..shape.len()).filter(is_space).map(|axis| shape[axis]).collect();
-        let block_size = space.iter().copied().fold(block_size, usize::min);
+    pub fn new(shape: &[usize], config: &Config, share_batch: bool) -> Self {
+        let channel = if config.channels_last { shape.len() - 1 } else { 1 };
+        let space = || (1..shape.len()).rev().filter(|axis| *axis != channel);
+        let smallest = space().map(|axis| shape[axis]).fold(config.block_size, usize::min);
+        let side = |size: usize| {
+            if config.clipping {
+                let block = config.block_size.min(size);
+                Side { size, block, places: size, before: block / 2 }
+            } else {
+                Side { size, block: smallest, places: size - smallest + 1, before: 0 }
+            }
+        };
         // The bits are numbered by sample, channel and space, wherever the channels are.
         let mut strides = vec![0_u64; shape.len()];
         let mut bits = 1;
-        for axis in (0..shape.len()).filter(is_space).rev().chain([channel]) {
-            strides[axis] = bits;
-            bits *= shape[axis] as u64;
+        for axis in space().chain([channel, 0]) {
+            let is_shared = axis == channel && config.coupled_channels || axis == 0 && share_batch;
+            if !is_shared {
+                strides[axis] = bits;
+                bits *= shape[axis] as u64;
+            }
         }
-        if !share_batch {
-            strides[0] = bits;
-        }
+        let axes: Vec<Side> = space().map(|axis| side(shape[axis])).collect();
         Self {
-            planes: shape[channel] * if share_batch { 1 } else { shape[0] },
-            places: space.iter().map(|size| size - block_size + 1).collect(),
-            space,
-            block_size,
+            planes: bits as usize / axes.iter().map(|axis| axis.size).product::<usize>(),
+            axes,
             index: Index::new(0, shape.iter().map(|&size| size as u64).zip(strides)),
         }
     }
 
-    /// Drops blocks whose corners the mask keeps: it drops all others, and PyTorch draws them the same way.
+    /// Drops blocks whose places the mask keeps: it drops all others, and PyTorch draws them the same way.
     pub fn draw(self, p: Probability, mask: impl FnOnce(Probability, u64) -> Mask) -> Draw {
-        let product = |sizes: &[usize]| sizes.iter().map(|&size| size as f64).product::<f64>();
-        let block = (self.block_size as f64).powi(self.space.len() as i32);
-        let corner = p.get() * product(&self.space) / (block * product(&self.places));
-        let none = Probability::new(1.0 - corner).unwrap_or(Probability::ZERO);
+        /// How many places are asked about at once: a multiple of 8.
+        const ASKED: u64 = 1 << 16;
+        let product = |of: fn(&Side) -> usize| self.axes.iter().map(of).product::<usize>();
+        let (area, inside) = (product(|axis| axis.size), product(|axis| axis.size - axis.block + 1));
+        let rate = p.get() * area as f64 / (product(|axis| axis.block) as f64 * inside as f64);
+        let none = Probability::new(1.0 - rate).unwrap_or(Probability::ZERO);
 
-        let corners = self.planes as u64 * self.places.iter().map(|&size| size as u64).product::<u64>();
-        let corner_mask = mask(none, corners);
-        let area: usize = self.space.iter().product();
+        let places = (self.planes * product(|axis| axis.places)) as u64;
+        let blocks = mask(none, places);
         let total = self.planes * area;
         let mut bits = vec![u8::MAX; total.div_ceil(8)];
-        /// A multiple of 8.
-        const ASKED: u64 = 1 << 16;
-        for first in (0..corners).step_by(ASKED as usize) {
-            let asked = corner_mask.bits(first..corners.min(first + ASKED));
+        for first in (0..places).step_by(ASKED as usize) {
+            let asked = blocks.bits(first..places.min(first + ASKED));
             for (byte, first) in asked.into_iter().zip((first..).step_by(8)).filter(|(byte, _)| *byte != 0) {
                 for place in (0..8).filter(|place| byte >> place & 1 == 1) {
-                    self.clear(first + place, area, &mut bits);
+                    self.clear((first + place) as usize, &mut bits);
                 }
             }
         }
@@ -122,28 +155,24 @@ impl Blocks {
         Draw::new(mask.with_p(dropped), self.index, Effect::Dropout)
     }
 
-    /// Clears the bits of the block with this corner.
-    fn clear(&self, corner: u64, area: usize, bits: &mut [u8]) {
-        let mut rest = corner as usize;
-        let mut first = 0;
-        let mut stride = 1;
-        for (places, size) in self.places.iter().zip(&self.space).rev() {
-            first += rest % places * stride;
-            rest /= places;
-            stride *= size;
-        }
-        first += rest * area;
-        // One row of the block after the other, along the last axis.
-        let width = self.space[self.space.len() - 1];
-        let rows = self.block_size.pow(self.space.len() as u32 - 1);
-        for row in 0..rows {
-            let (mut row, mut start, mut stride) = (row, first, width);
-            for size in self.space.iter().rev().skip(1) {
-                start += row % self.block_size * stride;
-                row /= self.block_size;
-                stride *= size;
+    /// Clears the bits of the block at a place.
+    fn clear(&self, place: usize, bits: &mut [u8]) {
+        let (mut rest, mut stride) = (place, 1);
+        // Where the runs of bits along the last axis begin, and how long they are.
+        let (mut starts, mut run) = (vec![0], 1);
+        for (number, axis) in self.axes.iter().enumerate() {
+            let (start, length) = axis.block(rest % axis.places);
+            rest /= axis.places;
+            if number == 0 {
+                (starts, run) = (vec![start], length);
+            } else {
+                let along = |other: usize| (start..start + length).map(move |at| other + at * stride);
+                starts = starts.into_iter().flat_map(along).collect();
             }
-            for bit in start..start + self.block_size {
+            stride *= axis.size;
+        }
+        for start in starts {
+            for bit in rest * stride + start..rest * stride + start + run {
                 bits[bit / 8] &= !(1 << (bit % 8));
             }
         }

@@ -37,6 +37,8 @@ use crate::spec::probability::{Probability, ProbabilityError};
 /// | `mode` | `drop-path` | `row` or `batch` |
 /// | `scale_by_keep` | `drop-path` | whether kept paths are multiplied by `1 / (1 - p)` |
 /// | `block_size` | `drop-block2d`, `drop-block3d` | at least 1; 7 if not given |
+/// | `clipping` | `drop-block2d`, `drop-block3d` | whether blocks may lie anywhere, and are cut at the border, as in timm |
+/// | `coupled_channels` | `drop-block2d`, `drop-block3d` | whether all channels lose the same blocks, as in timm |
 /// | `schedule` | all | a [`Schedule`] |
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -52,6 +54,8 @@ pub struct Config {
     pub(super) mode: PathMode,
     pub(super) scale_by_keep: bool,
     pub(super) block_size: usize,
+    pub(super) clipping: bool,
+    pub(super) coupled_channels: bool,
     pub(super) schedule: Option<Schedule>,
 }
 
@@ -87,6 +91,8 @@ impl Config {
             mode: PathMode::Row,
             scale_by_keep: true,
             block_size: BLOCK_SIZE,
+            clipping: false,
+            coupled_channels: false,
             schedule: None,
         };
         none.with_amount(amount)
@@ -169,9 +175,31 @@ impl Config {
     ///
     /// If the kind drops no blocks, or the size is 0.
     pub fn with_block_size(self, block_size: usize) -> Result<Self, ConfigError> {
-        self.check("block_size", &[Kind::DropBlock2d, Kind::DropBlock3d])?;
+        self.check("block_size", &Self::WITH_BLOCKS)?;
         if block_size == 0 { Err(ConfigError::BlockSize) } else { Ok(Self { block_size, ..self }) }
     }
+
+    /// Whether blocks may lie anywhere, and are cut at the border, as in timm.
+    ///
+    /// # Errors
+    ///
+    /// If the kind drops no blocks.
+    pub fn with_clipping(self, clipping: bool) -> Result<Self, ConfigError> {
+        self.check("clipping", &Self::WITH_BLOCKS)?;
+        Ok(Self { clipping, ..self })
+    }
+
+    /// Whether all channels of a sample lose the same blocks, as in timm.
+    ///
+    /// # Errors
+    ///
+    /// If the kind drops no blocks.
+    pub fn with_coupled_channels(self, coupled_channels: bool) -> Result<Self, ConfigError> {
+        self.check("coupled_channels", &Self::WITH_BLOCKS)?;
+        Ok(Self { coupled_channels, ..self })
+    }
+
+    const WITH_BLOCKS: [Kind; 2] = [Kind::DropBlock2d, Kind::DropBlock3d];
 
     /// The amount of noise follows this schedule, and not the [generator's](crate::Generator::set_schedule).
     #[must_use]
@@ -227,6 +255,11 @@ impl fmt::Display for Config {
         }
         if matches!(kind, Kind::DropBlock2d | Kind::DropBlock3d) {
             write!(f, ", block_size={}", self.block_size)?;
+        }
+        for (name, is_on) in [("clipping", self.clipping), ("coupled_channels", self.coupled_channels)] {
+            if is_on {
+                write!(f, ", {name}=True")?;
+            }
         }
         f.write_str(")")
     }
@@ -319,6 +352,10 @@ mod file {
         #[serde(skip_serializing_if = "Option::is_none")]
         block_size: Option<usize>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        clipping: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        coupled_channels: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         schedule: Option<Schedule>,
     }
 
@@ -345,6 +382,8 @@ mod file {
                 mode: (config.mode != PathMode::Row).then_some(config.mode),
                 scale_by_keep: (!config.scale_by_keep).then_some(false),
                 block_size: (config.block_size != BLOCK_SIZE).then_some(config.block_size),
+                clipping: config.clipping.then_some(true),
+                coupled_channels: config.coupled_channels.then_some(true),
                 schedule: config.schedule,
                 shared_axes: (!config.shared_axes.is_empty()).then_some(config.shared_axes),
             }))
@@ -377,6 +416,12 @@ mod file {
             }
             if let Some(block_size) = keys.block_size {
                 config = config.with_block_size(block_size)?;
+            }
+            if let Some(clipping) = keys.clipping {
+                config = config.with_clipping(clipping)?;
+            }
+            if let Some(coupled_channels) = keys.coupled_channels {
+                config = config.with_coupled_channels(coupled_channels)?;
             }
             Ok(match keys.schedule {
                 Some(schedule) => config.with_schedule(schedule),

@@ -1,6 +1,6 @@
 //! Stochastic depth: dropout of the paths of samples, and of whole layers.
 
-use super::config::{ConfigError, PathMode};
+use super::config::PathMode;
 use super::front::front;
 use crate::spec::probability::{Probability, ProbabilityError};
 
@@ -28,13 +28,13 @@ impl DropPath {
     /// Which samples are dropped together: each alone, or all of a batch.
     #[must_use]
     pub fn with_mode(self, mode: PathMode) -> Self {
-        Self(fits(self.0.try_map_config(|config| config.with_mode(mode))))
+        Self(self.0.map_config(|config| config.with_mode(mode)))
     }
 
     /// Leaves kept samples as they are: timm's `scale_by_keep=False`.
     #[must_use]
     pub fn without_scaling(self) -> Self {
-        Self(fits(self.0.try_map_config(|config| config.with_scale_by_keep(false))))
+        Self(self.0.map_config(|config| config.with_scale_by_keep(false)))
     }
 
     /// The rates of a network's layers, from 0 at the first to `p` at the last, in a line: `torch.linspace(0, p, depth)`.
@@ -54,10 +54,6 @@ impl DropPath {
         let last = depth.saturating_sub(1).max(1) as f64;
         Ok((0..depth).map(|layer| p * (layer as f64 / last)).collect())
     }
-}
-
-fn fits<T>(result: Result<T, ConfigError>) -> T {
-    result.unwrap_or_else(|error| unreachable!("drop-path takes it, but: {error}"))
 }
 
 front! {

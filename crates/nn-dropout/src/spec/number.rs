@@ -39,7 +39,7 @@ pub fn normal(word: u32) -> f32 {
     let below_top = !(odd << octave);
     let [c0, c1, c2, c3] = PIECES[(octave << 3 | below_top >> 28) as usize & 255];
     let place = u64::from(below_top << 4);
-    let times_place = |coefficient: u32| (u64::from(coefficient) * place >> 32) as u32;
+    let times_place = |coefficient: u32| ((u64::from(coefficient) * place) >> 32) as u32;
     let size = c0 + times_place(c1 + times_place(c2 + times_place(c3)));
     let rounded = (size + (1 << 7)) >> 8;
     let magnitude = rounded as f32 / (1 << 21) as f32;
