@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use half::{bf16, f16};
-use nn_dropout::{Draw, Effect, Generator, Index, JaxKey, Mask, Probability};
+use nn_dropout::{Config, Draw, Effect, Generator, Index, JaxKey, Layer, Mask, Mode, Probability};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -13,6 +13,11 @@ pub struct Case {
     mask: Family,
     index: Axes,
     effect: Effect,
+    /// The layer that draws this, for a tensor of this shape in this mode.
+    config: Option<Config>,
+    #[serde(default)]
+    shape: Vec<usize>,
+    mode: Option<Mode>,
     /// The hashes.
     pub sha256: Hashes,
 }
@@ -20,8 +25,12 @@ pub struct Case {
 /// SHA-256, in hexadecimal.
 #[derive(Debug, Deserialize)]
 pub struct Hashes {
-    /// The hash of the bits of all elements, eight to a byte.
+    /// The hash of the bits of all elements, eight to a byte. Empty if they get numbers.
+    #[serde(default)]
     pub kept: String,
+    /// The hash of the numbers of all elements, in f32. Empty if they get bits.
+    #[serde(default)]
+    pub numbers: String,
     /// The hash of the outputs in f32, little-endian.
     pub f32: String,
     /// The hash of the outputs in f64.
@@ -38,6 +47,7 @@ enum Family {
     Philox { seed: String, layer: u32, step: u32, p: f64 },
     Jax { key: [u32; 2], p: f64 },
     Torch { seed: String, count: u64, p: f64 },
+    Bits { hex: String, count: u64, p: f64 },
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,7 +99,7 @@ number! {
 /// If the file is broken.
 pub fn cases() -> Vec<Case> {
     let cases: Vec<Case> = serde_json::from_str(include_str!("../vectors.json")).expect("cases");
-    assert!(cases.len() > 200, "only {} cases", cases.len());
+    assert!(cases.len() > 350, "only {} cases", cases.len());
     cases
 }
 
@@ -106,6 +116,7 @@ impl Case {
             Family::Philox { seed, layer, step, p } => Mask::philox(number(seed), *layer, *step, probability(*p)),
             Family::Jax { key, p } => Mask::jax(JaxKey::from_data(*key), probability(*p)),
             Family::Torch { seed, count, p } => Generator::torch(number(seed)).next_mask(0, probability(*p), *count),
+            Family::Bits { hex, count, p } => Mask::from_bits(bytes(hex), *count, probability(*p)),
         };
         let axes = self.index.axes.iter().map(|(size, stride)| (number(size), number(stride)));
         Draw::new(mask, Index::new(number(&self.index.start), axes), self.effect)
@@ -114,6 +125,36 @@ impl Case {
     /// The input of the case.
     pub fn input<T: Number>(&self) -> Vec<T> {
         (0..self.draw().index().count()).map(|i| T::narrow((7 * i % 509) as f64 / 37.0 - 6.5)).collect()
+    }
+
+    /// The layer that draws this, and the shape that it is for. `None` if the case is of no layer.
+    ///
+    /// # Panics
+    ///
+    /// If the case is broken.
+    pub fn layer(&self) -> Option<(Layer, &[usize])> {
+        let seed = match &self.mask {
+            Family::Philox { seed, .. } => seed.parse().expect("a number"),
+            _ => 7,
+        };
+        let mut layer = Layer::from_config(self.config.clone()?, &Generator::philox(seed));
+        layer.set_mode(self.mode.expect("a layer has a mode"));
+        Some((layer, &self.shape))
+    }
+
+    /// Whether the elements get numbers, not bits.
+    pub const fn takes_numbers(&self) -> bool {
+        self.effect.takes_numbers()
+    }
+
+    /// Checks which numbers the elements get.
+    ///
+    /// # Panics
+    ///
+    /// If a bit differs.
+    pub fn assert_numbers(&self, numbers: &[f32]) {
+        let bytes = numbers.iter().flat_map(|number| number.to_le_bytes());
+        assert_eq!(sha256(bytes), self.sha256.numbers, "numbers, {self:?}");
     }
 
     /// Checks which elements are kept.
@@ -135,6 +176,10 @@ impl Case {
         let bytes = output.iter().flat_map(|number| number.bytes().as_ref().to_vec());
         assert_eq!(sha256(bytes), T::hash(&self.sha256), "{}, {self:?}", std::any::type_name::<T>());
     }
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).expect("hexadecimal")).collect()
 }
 
 fn sha256(bytes: impl IntoIterator<Item = u8>) -> String {
