@@ -34,6 +34,7 @@ def pytorch(threads):
             "forward": lambda: dropout(x, p, True),
             "forward+backward": forward_backward,
             "residual+dropout": lambda: second + dropout(x, p, True),
+            "gaussian-noise": lambda: x + torch.randn_like(x) * p,
         }[op]
 
     return torch.__version__, prepare
@@ -116,6 +117,7 @@ def jax(threads):
             "forward": lambda key, x, second: dropout(key, x),
             "forward+backward": forward_backward,
             "residual+dropout": lambda key, x, second: second + dropout(key, x),
+            "gaussian-noise": lambda key, x, second: x + p * jax.random.normal(key, x.shape, x.dtype),
         }[op]
 
         # Every call draws anew, as in a training step.

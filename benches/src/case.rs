@@ -13,6 +13,9 @@ pub enum Op {
     /// A residual plus the noisy input
     #[value(name = "residual+dropout")]
     Residual,
+    /// The input plus normal noise, with a standard deviation of p
+    #[value(name = "gaussian-noise")]
+    GaussianNoise,
     /// The mask alone, one bit per element; it has no type and is listed under f32
     Bits,
 }

@@ -8,13 +8,14 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use nn_dropout::{Affine, Draw, Effect, Element, Index, JaxKey, Mask, Probability, bf16, f16};
+use nn_dropout::{Affine, Draw, Effect, Element, Index, JaxKey, Magnitude, Mask, Probability, bf16, f16};
 
 #[derive(Arbitrary, Debug)]
 struct Case {
     mask: Family,
     p: f64,
-    alpha: bool,
+    effect: u8,
+    amount: f64,
     start: u64,
     axes: Vec<(Size, Stride)>,
     whole: Vec<u8>,
@@ -50,14 +51,13 @@ enum Stride {
     Any(u64),
 }
 
-fn one_by_one<T: Element>(affine: Affine<T>, kept: bool, x: T) -> T {
-    match (affine, kept) {
-        (Affine::Scale(scale), true) => x * scale,
-        (Affine::ScaleAndShift(scale, [shift, _]), true) => x * scale + shift,
-        (Affine::ScaleAndShift(_, [_, shift]), false) => x * T::default() + shift,
-        (Affine::Divide(divisor), true) => x / divisor,
-        (Affine::Divide(_), false) => T::default(),
-        _ => x * T::default(),
+fn one_by_one<T: Element>(draw: &Draw, element: u64, x: T) -> T {
+    match draw.affine::<T>() {
+        Affine::Divide(divisor) => if draw.keeps(element) { x / divisor } else { T::default() },
+        _ => {
+            let [scale, shift] = draw.scale_and_shift::<T>(element);
+            x * scale + shift
+        }
     }
 }
 
@@ -73,9 +73,7 @@ fn check<T: Element + PartialEq>(case: &Case, draw: &Draw, number: impl Fn(i32) 
     let mut memory = vec![number(77); offset + count + 1];
     let result = draw.on(&x).at(first).write(&mut memory[offset..offset + count]);
     if result.is_ok() && count > 0 {
-        let kept: Vec<bool> = (0..count as u64).map(|i| draw.keeps(first + i)).collect();
-        let affine = draw.affine::<T>();
-        let noisy = |i: usize, x: T| one_by_one(affine, kept[i], x);
+        let noisy = |i: usize, x: T| one_by_one(draw, first + i as u64, x);
         // Any NaN equals any other.
         let same = |a: T, b: T| a == b || a != a && b != b;
         assert!((0..count).all(|i| same(memory[offset + i], noisy(i, x[i]))), "{draw:?}");
@@ -115,7 +113,21 @@ fuzz_target!(|case: Case| {
     };
     let axes = case.axes.iter().take(5).map(|axis| (size(&axis.0), stride(&axis.1)));
     let index = Index::new(case.start, axes);
-    let effect = if case.alpha { Effect::Alpha } else { Effect::Dropout };
+    let Ok(amount) = Magnitude::new(case.amount) else {
+        return;
+    };
+    let effect = match case.effect % 10 {
+        0 => Effect::Keep,
+        1 => Effect::Drop,
+        2 => Effect::Alpha,
+        3 => Effect::AlphaGradient,
+        4 => Effect::DropKey,
+        5 => Effect::GaussianDropout,
+        6 => Effect::GaussianNoise(amount),
+        7 => Effect::UniformNoise(amount),
+        8 => Effect::Identity,
+        _ => Effect::Dropout,
+    };
     let draw = Draw::new(mask, index, effect);
     let whole: Vec<usize> = case.whole.iter().take(4).map(|&size| usize::from(size)).collect();
     let (offset, shape): (Vec<usize>, Vec<usize>) =

@@ -1,7 +1,7 @@
-//! Burn's own `Dropout`, on Flex.
+//! Burn's own `Dropout` and `GaussianNoise`, on Flex.
 
 use anyhow::Context;
-use burn::nn::DropoutConfig;
+use burn::nn::{DropoutConfig, GaussianNoiseConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Number;
@@ -27,6 +27,10 @@ pub fn contender<'a, T: Number>(op: Op, p: f64, input: &[T]) -> Contender<'a, T>
         Op::Residual => {
             let residual = x.clone();
             Contender::new(who, move |_| Ok(residual.clone() + dropout.forward(x.clone())))
+        }
+        Op::GaussianNoise => {
+            let noise = GaussianNoiseConfig::new(p).init();
+            Contender::new(who, move |_| Ok(noise.forward(x.clone())))
         }
         Op::Forward | Op::Bits => Contender::new(who, move |_| Ok(dropout.forward(x.clone()))),
     }

@@ -1,4 +1,4 @@
-//! candle-nn's `ops::dropout`.
+//! candle-nn's `ops::dropout`, and normal noise as one adds it there.
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Tensor, Var};
@@ -22,6 +22,10 @@ pub fn contender<'a, T: Number>(op: Op, p: f64, input: &[T]) -> Result<Contender
             let residual = x.as_detached_tensor().copy()?;
             let x = x.as_detached_tensor();
             Contender::new(who, move |_| Ok((&residual + dropout(&x, p)?)?))
+        }
+        Op::GaussianNoise => {
+            let x = x.as_detached_tensor();
+            Contender::new(who, move |_| Ok((&x + x.randn_like(0.0, f64::from(p))?)?))
         }
         Op::Forward | Op::Bits => {
             let x: Tensor = x.as_detached_tensor();

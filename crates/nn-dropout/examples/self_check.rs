@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use nn_dropout::{Draw, Dropout, Element, Generator, Index, JaxKey, Mask, Probability, bf16, f16};
+use nn_dropout::{Draw, Dropout, Effect, Element, Generator, Index, JaxKey, Magnitude, Mask, Probability, bf16, f16};
 
 fn main() {
     for p in [0.1, 0.5, 0.9] {
@@ -17,6 +17,7 @@ fn main() {
     }
     bits(&Mask::jax(JaxKey::new(42), Probability::new(0.3).expect("between 0 and 1")));
     sequence();
+    numbers();
     println!("{}: all bits and values are as specified", nn_dropout::kernel_name());
 }
 
@@ -39,6 +40,20 @@ fn sequence() {
     let parts: Vec<f32> = (0..24).flat_map(|_| parts.forward([1f32; 125])).collect();
     assert_eq!(whole, parts);
     assert_eq!(whole[..12], [2.0, 2.0, 0.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 2.0]);
+}
+
+/// Numbers from anywhere, as the specification makes them one by one.
+fn numbers() {
+    let one = Magnitude::new(1.0).expect("a finite number");
+    for (start, effect) in [0, 3, (1 << 34) - 9, u64::MAX - 99]
+        .into_iter()
+        .flat_map(|start| [Effect::GaussianNoise(one), Effect::UniformNoise(one)].map(|effect| (start, effect)))
+    {
+        let mask = Mask::philox(42, 1, 2, Probability::ZERO);
+        let draw = Draw::new(mask, Index::new(start, [(1200, 1)]), effect);
+        let numbers = draw.forward_to_vec(&[0f32; 1200]).expect("as many as it has");
+        assert!((0..).zip(&numbers).all(|(i, &number)| number == draw.scale_and_shift::<f32>(i)[1]), "from {start}");
+    }
 }
 
 fn values<T: Element + PartialEq + Debug>(mask: &Mask, kept: T, convert: impl Fn(f32) -> T) {
