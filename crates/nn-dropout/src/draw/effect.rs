@@ -59,6 +59,7 @@ impl Effect {
     }
 
     /// The effect in numbers, computed and rounded as PyTorch does it.
+    #[inline]
     pub(super) fn affine<T: Element>(self, mask: &Family) -> Affine<T> {
         let p = mask.p().get();
         let keep = 1.0 - p;

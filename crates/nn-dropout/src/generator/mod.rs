@@ -120,8 +120,12 @@ impl GeneratorState {
     }
 
     /// What a schedule, or else this generator's own, makes of p in the current step of the training.
+    #[inline]
     pub(crate) fn factor(&self, schedule: Option<Schedule>) -> f64 {
-        schedule.unwrap_or(self.schedule).factor(self.training_step)
+        match schedule.unwrap_or(self.schedule) {
+            Schedule::Constant => 1.0,
+            schedule => schedule.factor(self.training_step),
+        }
     }
 
     /// Whether the masks have numbers too.
@@ -130,6 +134,7 @@ impl GeneratorState {
     }
 
     /// See [`Generator::next_mask`].
+    #[inline]
     pub(crate) fn next_mask(&mut self, layer: u32, p: Probability, count: u64) -> Mask {
         match &mut self.stream {
             Stream::Philox { seed, steps } => {
@@ -326,6 +331,7 @@ impl Generator {
     }
 
     /// The state is whole between any two statements, so a panic elsewhere does not spoil it.
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, GeneratorState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

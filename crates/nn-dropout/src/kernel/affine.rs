@@ -22,6 +22,14 @@ pub enum Affine<T> {
     Add(Distribution, f64),
 }
 
+impl<T> Affine<T> {
+    /// Whether elements get numbers, not bits.
+    #[inline]
+    pub(super) const fn takes_numbers(&self) -> bool {
+        matches!(self, Self::MultiplyBy(..) | Self::Add(..))
+    }
+}
+
 /// What a formula looks at besides the elements.
 #[derive(Clone, Copy)]
 pub struct Place {

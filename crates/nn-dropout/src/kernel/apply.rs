@@ -16,7 +16,6 @@ use super::element::Element;
 use super::isa::{Blocks, Vector};
 use super::operands::{Operands, Unit};
 use super::philox::{draw_groups, store_groups};
-use crate::spec::number::Distribution;
 use crate::spec::philox::BLOCK;
 
 /// The number of elements that share one word of bits.
@@ -43,11 +42,6 @@ pub unsafe fn apply<D: Blocks, const N: usize, I: Vector<T>, T: Element>(
     mut rest: Operands<T>,
     stream: bool,
 ) {
-    if let Affine::MultiplyBy(distribution, amount) | Affine::Add(distribution, amount) = affine {
-        let multiply = matches!(affine, Affine::MultiplyBy(..));
-        // SAFETY: handed on.
-        return unsafe { apply_numbers::<I, T>(mapped, distribution, amount, multiply, first, rest) };
-    }
     let chunk = N * D::BLOCKS * BLOCK as usize;
     let mut bits: Bits = [0; _];
     let scale = match affine {
@@ -217,25 +211,28 @@ unsafe fn apply_affine<I: Vector<T>, T: Element, const STREAM: bool>(
             Affine::Divide(divisor) => {
                 apply_bits::<I, T, _, STREAM>(bits, Divide { divisor: I::splat(divisor), dropped: zero }, all, count);
             }
-            Affine::MultiplyBy(..) | Affine::Add(..) => unreachable!("these are numbers"),
+            Affine::MultiplyBy(..) | Affine::Add(..) => unreachable!("these are for numbers"),
         }
     }
 }
 
-/// Multiplies elements by `1 + amount * n`, or adds `amount * n` to them.
+/// The same for an `affine` that takes numbers.
 ///
 /// # Safety
 ///
 /// As of [`apply`].
 #[inline(always)]
-unsafe fn apply_numbers<I: Vector<T>, T: Element>(
+pub unsafe fn apply_numbers<I: Vector<T>, T: Element>(
     mapped: &Mapped,
-    distribution: Distribution,
-    amount: f64,
-    multiply: bool,
+    affine: Affine<T>,
     mut first: u64,
     mut rest: Operands<T>,
 ) {
+    let (distribution, base, amount) = match affine {
+        Affine::MultiplyBy(distribution, amount) => (distribution, 1.0, amount),
+        Affine::Add(distribution, amount) => (distribution, 0.0, amount),
+        _ => unreachable!("the others are for bits"),
+    };
     let mut numbers = [0_f32; CHUNK];
     // A whole unit is read where there are fewer elements.
     let mut amounts = [T::default(); CHUNK];
@@ -244,10 +241,10 @@ unsafe fn apply_numbers<I: Vector<T>, T: Element>(
         let part;
         (part, rest) = rest.split_at(count);
         mapped.numbers(distribution, first, &mut numbers[..count]);
-        T::amounts(f64::from(u8::from(multiply)), amount, &numbers[..count], &mut amounts[..count]);
+        T::amounts(base, amount, &numbers[..count], &mut amounts[..count]);
         // SAFETY: `part` lies within a row of the bias, so all pointers are good for `count` elements; a chunk is whole units.
         unsafe {
-            if multiply {
+            if base == 1.0 {
                 let formula = MultiplyBy { scales: amounts.as_ptr() };
                 apply_bits::<I, T, _, false>(&[0; _], formula, part.unit(), count);
             } else {

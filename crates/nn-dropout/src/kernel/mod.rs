@@ -53,6 +53,8 @@ struct Kernel {
     drawers: Drawers,
     sequence_bits: unsafe fn(&mut Mt19937, threshold: u64, count: usize, &mut [u8]),
     loops: Loops,
+    /// Those for elements that get numbers.
+    number_loops: Loops,
 }
 
 /// The noise of a draw: its mask, which of the mask's bits an element gets, and what they do.
@@ -108,6 +110,21 @@ macro_rules! kernel {
             unsafe { apply::apply::<$isa, $groups, I, T>(mapped, affine, first, operands, stream) }
         }
 
+        /// # Safety
+        ///
+        /// The CPU has the features.
+        $(#[target_feature(enable = $feature)])?
+        unsafe fn apply_numbers<I: Vector<T>, T: Element>(
+            mapped: &mut Mapped,
+            affine: Affine<T>,
+            first: u64,
+            operands: Operands<T>,
+            _stream: bool,
+        ) {
+            // SAFETY: the CPU has the features, and this function enables them.
+            unsafe { apply::apply_numbers::<I, T>(mapped, affine, first, operands) }
+        }
+
         Kernel {
             name: $name,
             drawers: Drawers { philox: philox_bits, jax: jax_bits, numbers: draw_numbers },
@@ -117,6 +134,12 @@ macro_rules! kernel {
                 f64: apply::<$isa, f64>,
                 f16: apply::<$f16, half::f16>,
                 bf16: apply::<$isa, half::bf16>,
+            },
+            number_loops: Loops {
+                f32: apply_numbers::<$isa, f32>,
+                f64: apply_numbers::<$isa, f64>,
+                f16: apply_numbers::<$f16, half::f16>,
+                bf16: apply_numbers::<$isa, half::bf16>,
             },
         }
     }};
@@ -183,6 +206,7 @@ pub(crate) fn fill_bits_in_sequence(sequence: &mut Mt19937, threshold: u64, coun
 }
 
 /// Applies `noise` to `operands`, which are its elements from number `first` on.
+#[inline]
 pub(crate) fn apply<T: Element>(noise: &Noise<T>, first: u64, operands: Operands<T>) {
     let (kernel, stream) = (*KERNEL, operands.count() * size_of::<T>() >= STREAM);
     threads::share_out(operands, first, &|operands, first| kernel.apply(noise, first, operands, stream));
@@ -226,7 +250,8 @@ impl Kernel {
     #[inline]
     fn apply<T: Element>(&self, noise: &Noise<T>, first: u64, operands: Operands<T>, stream: bool) {
         let mut mapped = Mapped::new(self.source(noise.mask), noise.index);
+        let loops = if noise.affine.takes_numbers() { &self.number_loops } else { &self.loops };
         // SAFETY: as above.
-        unsafe { T::apply(&self.loops)(&mut mapped, noise.affine, first, operands, stream) }
+        unsafe { T::apply(loops)(&mut mapped, noise.affine, first, operands, stream) }
     }
 }

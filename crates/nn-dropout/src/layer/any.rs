@@ -219,8 +219,11 @@ impl Layer {
             return Ok(None);
         }
         let mut state = self.generator.lock();
+        let (mut p, mut magnitude) = (config.p, config.magnitude);
         let factor = state.factor(config.schedule);
-        let (p, magnitude) = (config.p.scaled(factor), config.magnitude.scaled(factor));
+        if factor != 1.0 {
+            (p, magnitude) = (p.scaled(factor), magnitude.scaled(factor));
+        }
         if p == Probability::ZERO && magnitude == Magnitude::ZERO {
             return Ok(None);
         }
@@ -242,19 +245,19 @@ impl Layer {
             return Ok(Some(Blocks::new(shape, config, self.mode == Mode::MonteCarlo).draw(p, mask)));
         }
         let own = self.own_axes(unit, shape.len(), p)?;
-        let bits = product(shape.iter().enumerate().filter(|(axis, _)| own(*axis)).map(|(_, size)| size));
-        Ok(Some(Draw::new(mask(p, bits), Index::where_own(shape, &own), effect)))
+        let (index, bits) = Index::where_own(shape, own);
+        Ok(Some(Draw::new(mask(p, bits), index, effect)))
     }
 
     /// Whether elements that differ in their coordinates on an axis have bits of their own.
     fn own_axes(&self, unit: Unit, dimensions: usize, p: Probability) -> Result<impl Fn(usize) -> bool, DrawError> {
         let Config { kind, channels_last, ref shared_axes, mode, .. } = self.config;
         let last = dimensions.wrapping_sub(1);
-        let batched = match unit {
+        let is_batched = match unit {
             Unit::Element => kind.has_batch() && dimensions > 1,
             Unit::Vector => dimensions > 2,
             Unit::Channel | Unit::Tensor => false,
-            Unit::Row => kind.has_batch(),
+            Unit::Row => mode == PathMode::Row,
             Unit::BatchedChannel | Unit::Block => true,
         };
         let channel = match unit {
@@ -263,20 +266,21 @@ impl Layer {
             Unit::Channel => Some(0),
             _ => None,
         };
-        let missing = channel.is_some_and(|channel| channel >= dimensions || batched && dimensions < 2);
+        let is_missing = channel.is_some_and(|channel| channel >= dimensions || is_batched && dimensions < 2);
         // Where everything is dropped, the whole tensor counts as one channel.
-        if missing && p.get() < 1.0 {
+        if is_missing && p.get() < 1.0 {
             return Err(DrawError::Features);
         }
-        let is_shared = batched && self.mode == Mode::MonteCarlo;
-        Ok(move |axis| match unit {
-            _ if missing || axis == 0 && is_shared => false,
-            Unit::Element => !shared_axes.contains(&axis),
-            Unit::BatchedChannel if axis == 0 => true,
-            Unit::BatchedChannel | Unit::Channel => channel == Some(axis),
-            Unit::Row => axis == 0 && mode == PathMode::Row,
-            Unit::Vector => axis != last,
-            Unit::Tensor | Unit::Block => false,
+        let is_shared = kind.has_batch() && self.mode == Mode::MonteCarlo;
+        let has_others = !is_missing && !matches!(unit, Unit::Row | Unit::Tensor | Unit::Block);
+        let vector = (unit == Unit::Vector).then_some(last);
+        Ok(move |axis| {
+            let is_own = if axis == 0 && is_batched {
+                !(is_missing || is_shared)
+            } else {
+                has_others && channel.is_none_or(|channel| channel == axis) && vector != Some(axis)
+            };
+            is_own && !shared_axes.contains(&axis)
         })
     }
 }

@@ -41,6 +41,7 @@ use crate::spec::probability::{Probability, ProbabilityError};
 /// | `coupled_channels` | `drop-block2d`, `drop-block3d` | whether all channels lose the same blocks, as in timm |
 /// | `schedule` | all | a [`Schedule`] |
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(into = "Written"))]
 pub struct Config {
@@ -218,6 +219,7 @@ impl Config {
     }
 
     /// What happens to elements of a tensor of this shape, with this standard deviation or alpha.
+    #[inline]
     pub(super) fn effect(&self, magnitude: Magnitude, shape: &[usize]) -> Effect {
         if self.scale_by_keep { self.kind.effect(magnitude, shape) } else { Effect::Keep }
     }

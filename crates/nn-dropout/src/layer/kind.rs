@@ -137,6 +137,7 @@ impl Kind {
     }
 
     /// What happens to elements of a tensor of this shape. `amount` is the standard deviation, or alpha.
+    #[inline]
     pub(super) fn effect(self, amount: Magnitude, shape: &[usize]) -> Effect {
         match self {
             Self::Dropout

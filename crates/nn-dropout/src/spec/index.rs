@@ -111,21 +111,24 @@ impl Index {
     /// Elements that differ in their coordinates on the axes `shared` alone share a bit; the bits are numbered row-major
     /// over the other axes.
     pub fn shared(shape: &[usize], shared: &[usize]) -> Self {
-        Self::where_own(shape, |axis| !shared.contains(&axis))
+        Self::where_own(shape, |axis| !shared.contains(&axis)).0
     }
 
-    /// The same, given the axes that do not share.
-    pub(crate) fn where_own(shape: &[usize], own: impl Fn(usize) -> bool) -> Self {
+    /// The same, given the axes that do not share, and the number of bits.
+    #[inline]
+    pub(crate) fn where_own(shape: &[usize], own: impl Fn(usize) -> bool) -> (Self, u64) {
         let mut strides: SmallVec<[(u64, u64); 6]> = SmallVec::new();
-        let mut bits = 1_u64;
+        let (mut next, mut bits) = (1_u64, 1_u64);
         for (axis, &size) in shape.iter().enumerate().rev() {
-            let stride = if own(axis) { bits } else { 0 };
-            strides.push((size as u64, stride));
+            let size = size as u64;
             if own(axis) {
-                bits = bits.wrapping_mul(size as u64);
+                strides.push((size, next));
+                (next, bits) = (next.wrapping_mul(size), bits.saturating_mul(size));
+            } else {
+                strides.push((size, 0));
             }
         }
-        Self::new(0, strides.into_iter().rev())
+        (Self::new(0, strides.into_iter().rev()), bits)
     }
 
     /// The bit of the first element.
