@@ -88,4 +88,32 @@ mod pages {
     struct Mask;
     #[doc = include_str!("../../../docs/port-from-pytorch-and-jax.md")]
     struct Port;
+    #[doc = include_str!("../../../docs/recipes.md")]
+    struct Recipes;
+    #[doc = include_str!("../../../docs/layers/alpha-dropout.md")]
+    struct AlphaDropout;
+    #[doc = include_str!("../../../docs/layers/channels.md")]
+    struct Channels;
+    #[doc = include_str!("../../../docs/layers/drop-block.md")]
+    struct DropBlock;
+    #[doc = include_str!("../../../docs/layers/drop-connect.md")]
+    struct DropConnect;
+    #[doc = include_str!("../../../docs/layers/drop-path.md")]
+    struct DropPath;
+    #[doc = include_str!("../../../docs/layers/dropout.md")]
+    struct Dropout;
+    #[doc = include_str!("../../../docs/layers/embedding-dropout.md")]
+    struct EmbeddingDropout;
+    #[doc = include_str!("../../../docs/layers/gaussian.md")]
+    struct Gaussian;
+    #[doc = include_str!("../../../docs/layers/graph.md")]
+    struct Graph;
+    #[doc = include_str!("../../../docs/layers/label-dropout.md")]
+    struct LabelDropout;
+    #[doc = include_str!("../../../docs/layers/neftune.md")]
+    struct Neftune;
+    #[doc = include_str!("../../../docs/layers/token-dropout.md")]
+    struct TokenDropout;
+    #[doc = include_str!("../../../docs/layers/zoneout.md")]
+    struct Zoneout;
 }
