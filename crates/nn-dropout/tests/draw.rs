@@ -128,7 +128,7 @@ fn fused_forms_check_lengths() {
         message(draw.on(&[0.0; 5]).add_to(&mut output)),
         "input and residual have to be of the same length, but got 5 and 6 elements"
     );
-    let rows = "a tensor has to be whole rows of 4 elements, the length of its bias, but got 6";
+    let rows = "a tensor has to be whole rows of 4 elements, but got 6";
     assert_eq!(message(draw.on(&[0.0; 6]).bias(&[0.0; 4]).write(&mut output)), rows);
     assert_eq!(
         message(draw.on(&[0.0; 6]).bias(&[0.0; 3]).at(7).add(&[0.0; 6], &mut output)),

@@ -39,7 +39,7 @@ pub enum ApplyError {
     Rows {
         /// The number of its elements.
         elements: usize,
-        /// The number of elements in a row: the length of the bias.
+        /// The number of elements in a row, such as the length of a bias.
         columns: usize,
     },
 }
@@ -65,10 +65,7 @@ impl fmt::Display for ApplyError {
                 write!(f, "a tensor with a bias has to begin with a row of {columns} elements, but got element {first}")
             }
             Self::Rows { elements, columns } => {
-                write!(
-                    f,
-                    "a tensor has to be whole rows of {columns} elements, the length of its bias, but got {elements}"
-                )
+                write!(f, "a tensor has to be whole rows of {columns} elements, but got {elements}")
             }
         }
     }
