@@ -32,9 +32,9 @@ mod op;
 
 pub use layers::{
     AlphaDropout, AlphaDropoutConfig, Dropout, Dropout1d, Dropout1dConfig, Dropout2d, Dropout2dConfig, Dropout3d,
-    Dropout3dConfig, DropoutConfig, FeatureAlphaDropout, FeatureAlphaDropoutConfig,
+    Dropout3dConfig, DropoutConfig, DropoutLayer, FeatureAlphaDropout, FeatureAlphaDropoutConfig,
 };
-pub use nn_dropout::{Generator, GeneratorState, default_generator, manual_seed};
+pub use nn_dropout::{Generator, GeneratorState, Mode, default_generator, manual_seed};
 pub use op::DropoutBackend;
 
 /// Compiles and runs the Rust in the pages.
