@@ -29,11 +29,13 @@ fn shape(kind: Kind) -> Vec<usize> {
 }
 
 fn forward(layer: &DropoutLayer, shape: &[usize], device: &Device) -> Vec<f32> {
-    match *shape {
-        [a, b, c] => values(layer.forward(ones([a, b, c], device))),
-        [a, b, c, d] => values(layer.forward(ones([a, b, c, d], device))),
-        [a, b, c, d, e] => values(layer.forward(ones([a, b, c, d, e], device))),
-        _ => unreachable!(),
+    fn of<const D: usize>(layer: &DropoutLayer, shape: &[usize], device: &Device) -> Vec<f32> {
+        values(layer.forward(ones::<D>(shape.try_into().unwrap(), device)))
+    }
+    match shape.len() {
+        3 => of::<3>(layer, shape, device),
+        4 => of::<4>(layer, shape, device),
+        _ => of::<5>(layer, shape, device),
     }
 }
 
