@@ -1,18 +1,20 @@
-//! Predictions of a perceptron, and how uncertain they are: Monte Carlo dropout predicts each row again and again with dropout on.
+//! Predictions of a perceptron, and how uncertain they are: Monte Carlo dropout predicts all rows again and again, each time with
+//! another sub-network.
 //!
 //! Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty in deep learning", ICML 2016.
 
+use std::num::NonZeroUsize;
+
+use anyhow::Result;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
+use nn_dropout::{Config, Generator, Mode, MonteCarlo, Schedule};
 
-use super::model::Mlp;
+use super::model::{Mlp, dropout};
 use crate::table::{Kind, Schema, Target, Value};
 
 /// The default seed of the masks.
 pub const SEED: u64 = 42;
-
-/// More than the rounding of a mean of entropies.
-const ROUNDING: f64 = 1e-12;
 
 /// The prediction for a row.
 pub struct Prediction {
@@ -31,51 +33,66 @@ impl Prediction {
         classes.rev().max_by(|&a, &b| self.outputs[a].total_cmp(&self.outputs[b])).expect("there are classes")
     }
 
-    /// The prediction for a row, from the outputs of each sample for all rows.
-    fn of(samples: &[Vec<f64>], row: usize, target: &Target) -> Self {
-        let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / samples.len() as f64;
-        let outputs = target.outputs();
-        let of_row = row * outputs..(row + 1) * outputs;
-        let means: Vec<f64> = of_row.clone().map(|i| mean(&mut samples.iter().map(|sample| sample[i]))).collect();
-        let (uncertainty, mutual_information) = match target {
-            Target::Classes(_) => {
-                let total = entropy(&means);
-                let within = mean(&mut samples.iter().map(|sample| entropy(&sample[of_row.clone()])));
-                // Equal samples share no information; rounding alone would leave a trace of it.
-                let information = total - within;
-                (total, if information > ROUNDING { information } else { 0.0 })
-            }
-            Target::Numbers(_) | Target::Dates(..) => {
-                (mean(&mut samples.iter().map(|sample| (sample[row] - means[0]).powi(2))).sqrt(), 0.0)
-            }
+    /// The predictions for all rows, from the outputs of all samples.
+    fn of(statistics: &MonteCarlo, target: &Target) -> Vec<Self> {
+        let outputs = statistics.mean().chunks(target.outputs()).map(<[f64]>::to_vec);
+        let (uncertainty, information) = match target {
+            Target::Classes(_) => (statistics.entropy(), statistics.mutual_information()),
+            Target::Numbers(_) | Target::Dates(..) => (statistics.deviation(), vec![0.0; outputs.len()]),
         };
-        Self { outputs: means, uncertainty, mutual_information }
+        let rows = outputs.zip(uncertainty).zip(information);
+        rows.map(|((outputs, uncertainty), mutual_information)| Self { outputs, uncertainty, mutual_information })
+            .collect()
     }
 }
 
-/// The rows that are predicted at once.
-pub const ROWS: usize = 1024;
+/// The rows that are predicted at once. They are always as many, since the last digits of a matrix product depend on its size: so
+/// what is predicted for a row depends on no other row.
+pub const ROWS: usize = 256;
 
-/// Predicts encoded rows, each `samples` times. Dropout is on if the device is an autodiff one.
-pub fn sample(model: &Mlp, schema: &Schema, features: &[f32], samples: usize, device: &Device) -> Vec<Prediction> {
-    let width = schema.inputs();
-    let chunks = features.chunks(ROWS * width).map(|rows| {
-        let count = rows.len() / width;
-        let x = Tensor::<2>::from_data(TensorData::new(rows.to_vec(), [count, width]), device);
-        let samples = (0..samples).map(|_| {
-            let outputs = model.forward(x.clone());
-            let outputs = if let Target::Classes(_) = schema.target { softmax(outputs, 1) } else { outputs };
-            outputs.into_data().iter::<f64>().collect::<Vec<f64>>()
-        });
-        let samples: Vec<Vec<f64>> = samples.collect();
-        (0..count).map(|row| Prediction::of(&samples, row, &schema.target)).collect::<Vec<_>>()
-    });
-    chunks.flatten().collect()
+/// A trained network that predicts rows.
+pub struct Predictor {
+    model: Mlp,
+    /// Where the masks of samples come from.
+    generator: Generator,
+    seed: u64,
+    samples: usize,
 }
 
-/// The entropy in nats.
-fn entropy(probabilities: &[f64]) -> f64 {
-    probabilities.iter().filter(|&&p| p > 0.0).map(|&p| -p * p.ln()).sum()
+impl Predictor {
+    /// Predicts each row once, with dropout off. The model is in eval mode.
+    pub fn once(model: Mlp) -> Self {
+        Self { model, generator: Generator::philox(SEED), seed: SEED, samples: 1 }
+    }
+
+    /// Predicts each row so many times with all the dropout of the training, by masks from a seed.
+    pub fn sampling(model: Mlp, config: &Config, samples: NonZeroUsize, seed: u64) -> Self {
+        let generator = Generator::philox(seed);
+        let config = config.clone().with_schedule(Schedule::Constant);
+        let model = model.with_dropout(|| dropout(&config, &generator).with_mode(Mode::MonteCarlo));
+        Self { model, generator, seed, samples: samples.get() }
+    }
+
+    /// Predicts encoded rows. Sample number s is one sub-network for all of them.
+    pub fn predict(&self, schema: &Schema, features: &[f32]) -> Result<Vec<Prediction>> {
+        let width = schema.inputs();
+        let mut predictions = Vec::with_capacity(features.len() / width);
+        for rows in features.chunks(ROWS * width) {
+            let mut padded = rows.to_vec();
+            padded.resize(ROWS * width, 0.0);
+            let x = Tensor::<2>::from_data(TensorData::new(padded, [ROWS, width]), &Device::flex());
+            let mut statistics = MonteCarlo::new(schema.target.outputs());
+            self.generator.manual_seed(self.seed);
+            for _sample in 0..self.samples {
+                let outputs = self.model.forward(x.clone());
+                let outputs = if let Target::Classes(_) = schema.target { softmax(outputs, 1) } else { outputs };
+                let outputs: Vec<f32> = outputs.into_data().iter().collect();
+                statistics.add(&outputs[..rows.len() / width * schema.target.outputs()])?;
+            }
+            predictions.extend(Prediction::of(&statistics, &schema.target));
+        }
+        Ok(predictions)
+    }
 }
 
 /// The number that is written like this, and in no other way.

@@ -1,9 +1,9 @@
 //! The report of a perceptron's run.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use burn::tensor::Device;
 use maud::{Markup, html};
 
 use super::chart::{Chart, Line, VALIDATION, curves};
@@ -11,8 +11,9 @@ use super::page::page;
 use crate::io::run_dir::CONFIG;
 use crate::metric::{Metric, Metrics};
 use crate::mlp::model::Mlp;
-use crate::mlp::prediction::sample;
+use crate::mlp::prediction::{Predictor, SEED};
 use crate::mlp::uncertainty::Reliability;
+use crate::settings::layer::shown;
 use crate::settings::{MlpSettings, Task};
 use crate::table::{Split, Target, Targets};
 
@@ -69,7 +70,7 @@ pub fn html(
             }
             @if let Targets::Classes { names, .. } = &split.train.targets { tr { th { "classes" } td { (names.len()) } } }
             tr { th { "hidden layers" } td { (settings.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) } }
-            tr { th { "dropout" } td { (settings.dropout) } }
+            tr { th { "dropout" } td { (toml::Value::try_from(&settings.dropout)?) } }
             tr { th { "batch size" } td { (settings.batch_size) } }
             tr { th { "learning rate" } td { (settings.learning_rate) ", falling linearly to 0 (AdamW)" } }
             tr { th { "seed" } td { (settings.seed) } }
@@ -82,19 +83,19 @@ pub fn html(
         }
         p { "The same settings give the same numbers, to the last digit, on any number of threads of this kind of machine." }
     };
-    Ok(page(&format!("Training with dropout p = {}", settings.dropout), &body))
+    Ok(page(&format!("Training with {}", shown(&settings.dropout)), &body))
 }
 
 /// The number of predictions per validation row.
-const SAMPLES: usize = 20;
+const SAMPLES: NonZeroUsize = NonZeroUsize::new(20).expect("it is not 0");
 
-/// A section on whether the model is more uncertain where it is wrong; empty without dropout. The model has dropout on.
-pub fn uncertainty(settings: &MlpSettings, split: &Split, model: &Mlp, folder: &Path) -> Result<Markup> {
-    if settings.dropout.get() == 0.0 {
+/// A section on whether the model is more uncertain where it is wrong; empty without dropout. The model is in eval mode.
+pub fn uncertainty(settings: &MlpSettings, split: &Split, model: Mlp, folder: &Path) -> Result<Markup> {
+    if settings.dropout.amount() == 0.0 {
         return Ok(html! {});
     }
-    let device = Device::flex().autodiff();
-    let predictions = sample(model, &split.schema, split.validation.rows(), SAMPLES, &device);
+    let predictor = Predictor::sampling(model, &settings.dropout, SAMPLES, SEED);
+    let predictions = predictor.predict(&split.schema, split.validation.rows())?;
     let Reliability { kept, halves, auroc } = Reliability::of(&predictions, &split.validation);
     let metric = settings.task.metric();
     let (y, factor) = match &split.schema.target {
