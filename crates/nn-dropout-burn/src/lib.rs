@@ -17,8 +17,18 @@
 //! assert_eq!(eval.to_data(), Tensor::<2>::ones([2, 3], &Device::flex()).to_data());
 //! ```
 //!
-//! The other layers of `nn-dropout` are here as modules too: [`Dropout1d`], [`Dropout2d`], [`Dropout3d`], [`AlphaDropout`] and
-//! [`FeatureAlphaDropout`].
+//! All other layers of `nn-dropout` are modules too, each with a `Config` of its name:
+//!
+//! - channels, paths and blocks: [`Dropout1d`], [`Dropout2d`], [`Dropout3d`], [`DropPath`], [`LayerDrop`], [`DropBlock2d`],
+//!   [`DropBlock3d`]
+//! - self-normalising networks: [`AlphaDropout`], [`FeatureAlphaDropout`]
+//! - noise: [`GaussianDropout`], [`GaussianNoise`], [`NeftuneNoise`]
+//! - weights: [`DropConnect`], [`EmbeddingDropout`]
+//! - attention: [`TokenDropout`], [`DropKey`]
+//! - recurrent and generative networks: [`Zoneout`], [`LabelDropout`]
+//! - graphs: [`EdgeDropout`], [`NodeDropout`]
+//!
+//! [`DropoutLayer`] is one of any kind that takes one tensor. [`ConcreteDropout`] learns its p, and is here only.
 //!
 //! # Backends
 //!
@@ -30,11 +40,8 @@ mod layers;
 #[cfg_attr(feature = "ndarray", expect(deprecated, reason = "Burn will drop its NdArray backend; until then it works"))]
 mod op;
 
-pub use layers::{
-    AlphaDropout, AlphaDropoutConfig, Dropout, Dropout1d, Dropout1dConfig, Dropout2d, Dropout2dConfig, Dropout3d,
-    Dropout3dConfig, DropoutConfig, FeatureAlphaDropout, FeatureAlphaDropoutConfig,
-};
-pub use nn_dropout::{Generator, GeneratorState, default_generator, manual_seed};
+pub use layers::*;
+pub use nn_dropout::{Generator, GeneratorState, Mode, PathMode, default_generator, manual_seed};
 pub use op::DropoutBackend;
 
 /// Compiles and runs the Rust in the pages.

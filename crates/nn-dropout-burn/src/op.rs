@@ -12,7 +12,7 @@ use burn::backend::autodiff::{Autodiff, NodeId};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{DType, Element as BurnElement, TensorData};
+use burn::tensor::{DType, Element as BurnElement, Shape, TensorData};
 use nn_dropout::{Affine, Draw, Element, bf16, f16};
 
 /// A Burn backend that can apply a [`Draw`] to a float tensor.
@@ -31,25 +31,41 @@ pub trait DropoutBackend: Backend {
     fn apply_draw(input: FloatTensor<Self>, draw: Draw) -> FloatTensor<Self> {
         let (shape, dtype, device) = (input.shape(), input.dtype(), input.device());
         // What the draw makes of ones are its scales, and of zeros its shifts.
-        let made_of = |number: f32, draw: &Draw| {
-            let count = shape.num_elements();
-            let data = match dtype {
-                DType::F64 => TensorData::new(noisy(vec![f64::from(number); count], draw), shape.clone()),
-                _ => TensorData::new(noisy(vec![number; count], draw), shape.clone()).convert_dtype(dtype),
-            };
-            Self::float_from_data(data, &device)
-        };
-        let scaled = Self::float_mul(input, made_of(1.0, &draw.gradient()));
-        match draw.affine::<f32>() {
-            Affine::ScaleAndShift(..) | Affine::Add(..) => Self::float_add(scaled, made_of(0.0, &draw)),
-            _ => scaled,
+        let scales = || noisy(&draw.gradient(), 1.0, shape.clone(), dtype);
+        let shifts = || noisy(&draw, 0.0, shape.clone(), dtype);
+        let on_device = |data| Self::float_from_data(data, &device);
+        match draw.affine::<f64>() {
+            Affine::Scale([1.0, 1.0]) => input,
+            Affine::Scale(_) | Affine::MultiplyBy(..) => Self::float_mul(input, on_device(scales())),
+            // A product with the gradient's scale of 0 would make infinite elements NaN.
+            Affine::ScaleAndShift([1.0, 1.0], _) | Affine::Add(..) => Self::float_add(input, on_device(shifts())),
+            Affine::ScaleAndShift(..) => {
+                Self::float_add(Self::float_mul(input, on_device(scales())), on_device(shifts()))
+            }
+            Affine::Divide(divisor) => {
+                let dropped: Vec<bool> = scales().iter::<f64>().map(|scale| scale == 0.0).collect();
+                let dropped = Self::bool_from_data(TensorData::new(dropped, shape), &device);
+                Self::float_mask_fill(Self::float_div_scalar(input, divisor.into()), dropped, 0.0.into())
+            }
+            other => panic!("this backend cannot apply {other:?}"),
         }
     }
 }
 
-fn noisy<T: Element>(mut tensor: Vec<T>, draw: &Draw) -> Vec<T> {
-    draw.forward_inplace(&mut tensor).unwrap_or_else(|error| panic!("{error}"));
-    tensor
+/// What the draw makes of a tensor of one number.
+fn noisy(draw: &Draw, number: f32, shape: Shape, dtype: DType) -> TensorData {
+    fn data<T: Element + BurnElement>(draw: &Draw, number: f32, shape: Shape) -> TensorData {
+        let mut elements = vec![T::from_elem(number); shape.num_elements()];
+        draw.forward_inplace(&mut elements).unwrap_or_else(|error| panic!("{error}"));
+        TensorData::new(elements, shape)
+    }
+    match dtype {
+        DType::F64 => data::<f64>(draw, number, shape),
+        DType::F32 => data::<f32>(draw, number, shape),
+        DType::F16 => data::<f16>(draw, number, shape),
+        DType::BF16 => data::<bf16>(draw, number, shape),
+        other => panic!("dropout takes tensors of f64, f32, f16 or bf16, but got {other:?}"),
+    }
 }
 
 #[cfg(feature = "ndarray")]

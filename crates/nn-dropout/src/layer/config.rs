@@ -218,6 +218,26 @@ impl Config {
         if self.kind.amount() == "p" { self.p.get() } else { self.magnitude.get() }
     }
 
+    /// What there is to say besides the kind and the amount, as names and values in PyTorch's words.
+    ///
+    /// ```
+    /// use nn_dropout::{Config, Kind};
+    ///
+    /// assert!(Config::new(Kind::Dropout, 0.1)?.options().is_empty());
+    /// assert_eq!(Config::new(Kind::DropBlock2d, 0.1)?.options(), [("block_size", "7".to_owned())]);
+    /// # Ok::<(), nn_dropout::ConfigError>(())
+    /// ```
+    pub fn options(&self) -> Vec<(&'static str, String)> {
+        let has_blocks = matches!(self.kind, Kind::DropBlock2d | Kind::DropBlock3d);
+        let options = [
+            (!self.shared_axes.is_empty()).then(|| ("shared_axes", format!("{:?}", self.shared_axes))),
+            (self.mode == PathMode::Batch).then(|| ("mode", "batch".to_owned())),
+            (!self.scale_by_keep).then(|| ("scale_by_keep", "False".to_owned())),
+            has_blocks.then(|| ("block_size", self.block_size.to_string())),
+        ];
+        options.into_iter().flatten().collect()
+    }
+
     /// What happens to elements of a tensor of this shape, with this standard deviation or alpha.
     #[inline]
     pub(super) fn effect(&self, magnitude: Magnitude, shape: &[usize]) -> Effect {
@@ -246,17 +266,8 @@ impl fmt::Display for Config {
             "p" => write!(f, "{kind}(p={p}")?,
             name => write!(f, "{kind}({name}={magnitude}")?,
         }
-        if !self.shared_axes.is_empty() {
-            write!(f, ", shared_axes={:?}", self.shared_axes)?;
-        }
-        if self.mode == PathMode::Batch {
-            f.write_str(", mode=batch")?;
-        }
-        if !self.scale_by_keep {
-            f.write_str(", scale_by_keep=False")?;
-        }
-        if matches!(kind, Kind::DropBlock2d | Kind::DropBlock3d) {
-            write!(f, ", block_size={}", self.block_size)?;
+        for (name, value) in self.options() {
+            write!(f, ", {name}={value}")?;
         }
         for (name, is_on) in [("clipping", self.clipping), ("coupled_channels", self.coupled_channels)] {
             if is_on {
