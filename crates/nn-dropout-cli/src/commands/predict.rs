@@ -5,14 +5,12 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use burn::tensor::Device;
 
 use super::Ended;
 use crate::interrupt;
 use crate::io::files::{Staged, publish};
 use crate::io::source::{Source, shown};
-use crate::mlp::model::Mlp;
-use crate::mlp::prediction::{Columns, ROWS, SEED, sample};
+use crate::mlp::prediction::{Columns, Predictor, SEED};
 use crate::mlp::run::{load_model, load_settings};
 use crate::settings::CsvOptions;
 use crate::settings::numbers::{count, seed};
@@ -66,20 +64,19 @@ pub fn predict(args: &PredictArgs) -> Result<Ended> {
         "--probabilities is for classes, and the run in {} predicts numbers",
         args.run.display()
     );
-    // Dropout acts on autodiff devices only.
-    let device = if args.samples.is_some() { Device::flex().autodiff() } else { Device::flex() };
-    let model = load_model(&args.run, &settings, &schema, args.seed, &device)?;
-    let predictor = Predictor { args, schema: &schema, model, device };
+    let model = load_model(&args.run, &settings, &schema)?;
+    let predictor = Predictor::new(model, settings.dropout, args.samples, args.seed);
+    let predictions = Predictions { args, schema: &schema, predictor };
     interrupt::listen()?;
     match &args.output {
         Some(path) => {
-            let written = predictor.write(Staged::new(path)?, as_parquet)?;
+            let written = predictions.write(Staged::new(path)?, as_parquet)?;
             if interrupt::noted() {
                 return Ok(Ended::Interrupted);
             }
             publish([written])?;
         }
-        None => predictor.write(stdout(), false)?.flush().context("cannot write the predictions")?,
+        None => predictions.write(stdout(), false)?.flush().context("cannot write the predictions")?,
     }
     if args.samples.is_some() && settings.dropout.get() == 0.0 {
         eprintln!(
@@ -101,19 +98,18 @@ fn is_parquet(path: &Path) -> Result<bool> {
     }
 }
 
-struct Predictor<'a> {
+/// All rows that are to be predicted.
+struct Predictions<'a> {
     args: &'a PredictArgs,
     schema: &'a Schema,
-    model: Mlp,
-    device: Device,
+    predictor: Predictor,
 }
 
-impl Predictor<'_> {
+impl Predictions<'_> {
     /// Predicts all rows into a table, some at a time, and gives the output back.
     fn write<W: Write + Send>(&self, output: W, as_parquet: bool) -> Result<W> {
-        let Self { args, schema, model, device } = self;
+        let Self { args, schema, predictor } = self;
         let columns = Columns::of(&schema.target, args.samples.is_some(), args.probabilities);
-        let samples = args.samples.map_or(1, NonZeroUsize::get);
         let path = || shown(&args.data);
 
         let source = Source::open(&args.data).with_context(path)?;
@@ -131,7 +127,7 @@ impl Predictor<'_> {
         let mut table = TableWriter::new(output, &header, as_parquet)?;
         while !rows.features.is_empty() && !interrupt::noted() {
             let mut kept = rows.kept.drain(..);
-            for prediction in sample(model, schema, &rows.features, samples, device) {
+            for prediction in predictor.predict(schema, &rows.features) {
                 let kept = kept.by_ref().take(args.keep.len());
                 let row: Vec<Value> = kept.chain(columns.values(&schema.target, &prediction)).collect();
                 table.add(&row)?;
@@ -146,6 +142,9 @@ impl Predictor<'_> {
         table.finish()
     }
 }
+
+/// How many rows are read at once.
+const READ: usize = 1024;
 
 /// The rows of a table, some at a time.
 struct Rows<'a> {
@@ -175,7 +174,7 @@ impl<'a> Rows<'a> {
             places,
             cells,
             features: Vec::new(),
-            most: ROWS * schema.inputs(),
+            most: READ * schema.inputs(),
             kept: Vec::new(),
             count: 0,
         })

@@ -6,7 +6,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use burn::tensor::Device;
 use clap::ValueEnum;
 use clap::builder::UnknownArgumentValueParser;
 use indicatif::ProgressBar;
@@ -17,7 +16,6 @@ use super::Ended;
 use super::train::train_and_report;
 use crate::io::files::write;
 use crate::io::run_dir::{REPORT, RunDir};
-use crate::mlp::prediction::SEED;
 use crate::mlp::run::{is_whole, load_model};
 use crate::mlp::trainer::MlpTrainer;
 use crate::settings::file::to_toml;
@@ -197,8 +195,8 @@ fn train_chosen(settings: &MlpSettings, table: &Table, folder: &Path, quiet: boo
     let config = to_toml(settings)?;
     if is_whole(folder, &config, epochs) {
         let split = trainer.split();
-        let model = load_model(folder, settings, &split.schema, SEED, &Device::flex().autodiff())?;
-        return report::mlp::uncertainty(settings, split, &model, folder).map(Some);
+        let model = load_model(folder, settings, &split.schema)?;
+        return report::mlp::uncertainty(settings, split, model, folder).map(Some);
     }
     let run = RunDir::create(folder.to_owned(), &config, true)?;
     let (history, uncertainty) = train_and_report(&run, settings, &table.description, &mut trainer)?;

@@ -12,7 +12,6 @@ use crate::gpt::source;
 use crate::gpt::trainer::{GptTrainer, losses};
 use crate::io::run_dir::{CONFIG, REPORT, RunDir};
 use crate::metric::Metrics;
-use crate::mlp::prediction::SEED;
 use crate::mlp::trainer::MlpTrainer;
 use crate::settings::file::{read, to_toml};
 use crate::settings::numbers::probability;
@@ -116,8 +115,8 @@ pub fn train_and_report(
     if history.is_empty() {
         return Ok((history, Markup::default()));
     }
-    let (split, model) = (trainer.split(), trainer.sampling_model(SEED));
-    let uncertainty = report::mlp::uncertainty(settings, split, &model, run.path())?;
+    let split = trainer.split();
+    let uncertainty = report::mlp::uncertainty(settings, split, trainer.model(), run.path())?;
     let page = report::mlp::html(settings, &description.missing, split, &history, &uncertainty, run.path())?;
     run.write(REPORT, page.as_bytes())?;
     Ok((history, uncertainty))

@@ -2,17 +2,18 @@
 //!
 //! Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty in deep learning", ICML 2016.
 
+use std::num::NonZeroUsize;
+
+use burn::module::Module;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
+use nn_dropout::{Generator, Mode, MonteCarlo, Probability};
 
-use super::model::Mlp;
+use super::model::{Mlp, dropout};
 use crate::table::{Kind, Schema, Target, Value};
 
 /// The default seed of the masks.
 pub const SEED: u64 = 42;
-
-/// More than the rounding of a mean of entropies.
-const ROUNDING: f64 = 1e-12;
 
 /// The prediction for a row.
 pub struct Prediction {
@@ -30,52 +31,73 @@ impl Prediction {
         let classes = 0..self.outputs.len();
         classes.rev().max_by(|&a, &b| self.outputs[a].total_cmp(&self.outputs[b])).expect("there are classes")
     }
+}
 
-    /// The prediction for a row, from the outputs of each sample for all rows.
-    fn of(samples: &[Vec<f64>], row: usize, target: &Target) -> Self {
-        let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / samples.len() as f64;
-        let outputs = target.outputs();
-        let of_row = row * outputs..(row + 1) * outputs;
-        let means: Vec<f64> = of_row.clone().map(|i| mean(&mut samples.iter().map(|sample| sample[i]))).collect();
-        let (uncertainty, mutual_information) = match target {
-            Target::Classes(_) => {
-                let total = entropy(&means);
-                let within = mean(&mut samples.iter().map(|sample| entropy(&sample[of_row.clone()])));
-                // Equal samples share no information; rounding alone would leave a trace of it.
-                let information = total - within;
-                (total, if information > ROUNDING { information } else { 0.0 })
+/// A perceptron that predicts rows: several times each, with dropout on, or once without.
+///
+/// A sample is one sub-network, the same for all rows. So what is predicted for a row does not depend on the others, nor on
+/// their order.
+///
+/// Kirsch, van Amersfoort and Gal, "BatchBALD: efficient and diverse batch acquisition for deep Bayesian active learning",
+/// NeurIPS 2019.
+pub struct Predictor {
+    model: Mlp,
+    generator: Generator,
+    seed: u64,
+    samples: Option<NonZeroUsize>,
+}
+
+/// The number of rows that a network is given at once, filled up with zeros: a matrix product may round otherwise for another
+/// number of rows.
+const ROWS: usize = 128;
+
+impl Predictor {
+    /// The model, on a device without autodiff, with masks from a seed.
+    pub fn new(model: Mlp, p: Probability, samples: Option<NonZeroUsize>, seed: u64) -> Self {
+        let generator = Generator::philox(seed);
+        let mode = if samples.is_some() { Mode::MonteCarlo } else { Mode::Eval };
+        // No backward pass will follow, so nothing has to be kept for one.
+        let model = model.with_dropout(|| dropout(p, &generator).with_mode(mode)).no_grad();
+        Self { model, generator, seed, samples }
+    }
+
+    /// Predicts encoded rows.
+    pub fn predict(&self, schema: &Schema, features: &[f32]) -> Vec<Prediction> {
+        let (inputs, outputs) = (schema.inputs(), schema.target.outputs());
+        let predict = |rows: &[f32]| {
+            let mut filled = rows.to_vec();
+            filled.resize(ROWS * inputs, 0.0);
+            let x = Tensor::<2>::from_data(TensorData::new(filled, [ROWS, inputs]), &Device::flex());
+            // Sample number s is step s of each layer, for these rows as for all others.
+            self.generator.manual_seed(self.seed);
+            let mut statistics = MonteCarlo::new(outputs);
+            for _ in 0..self.samples.map_or(1, NonZeroUsize::get) {
+                let sample = self.model.forward(x.clone());
+                let sample = if let Target::Classes(_) = schema.target { softmax(sample, 1) } else { sample };
+                let sample: Vec<f32> = sample.into_data().iter().take(rows.len() / inputs * outputs).collect();
+                statistics.add(&sample).unwrap_or_else(|error| unreachable!("all are alike, but: {error}"));
             }
-            Target::Numbers(_) | Target::Dates(..) => {
-                (mean(&mut samples.iter().map(|sample| (sample[row] - means[0]).powi(2))).sqrt(), 0.0)
-            }
+            predictions(&statistics, &schema.target)
         };
-        Self { outputs: means, uncertainty, mutual_information }
+        features.chunks(ROWS * inputs).flat_map(predict).collect()
     }
 }
 
-/// The rows that are predicted at once.
-pub const ROWS: usize = 1024;
-
-/// Predicts encoded rows, each `samples` times. Dropout is on if the device is an autodiff one.
-pub fn sample(model: &Mlp, schema: &Schema, features: &[f32], samples: usize, device: &Device) -> Vec<Prediction> {
-    let width = schema.inputs();
-    let chunks = features.chunks(ROWS * width).map(|rows| {
-        let count = rows.len() / width;
-        let x = Tensor::<2>::from_data(TensorData::new(rows.to_vec(), [count, width]), device);
-        let samples = (0..samples).map(|_| {
-            let outputs = model.forward(x.clone());
-            let outputs = if let Target::Classes(_) = schema.target { softmax(outputs, 1) } else { outputs };
-            outputs.into_data().iter::<f64>().collect::<Vec<f64>>()
-        });
-        let samples: Vec<Vec<f64>> = samples.collect();
-        (0..count).map(|row| Prediction::of(&samples, row, &schema.target)).collect::<Vec<_>>()
-    });
-    chunks.flatten().collect()
-}
-
-/// The entropy in nats.
-fn entropy(probabilities: &[f64]) -> f64 {
-    probabilities.iter().filter(|&&p| p > 0.0).map(|&p| -p * p.ln()).sum()
+/// The prediction for each row.
+fn predictions(statistics: &MonteCarlo, target: &Target) -> Vec<Prediction> {
+    let means = statistics.mean().chunks(target.outputs());
+    let uncertainties = match target {
+        Target::Classes(_) => statistics.entropy().into_iter().zip(statistics.mutual_information()).collect(),
+        Target::Numbers(_) | Target::Dates(..) => {
+            statistics.deviation().into_iter().map(|deviation| (deviation, 0.0)).collect::<Vec<_>>()
+        }
+    };
+    let of_row = |(means, (uncertainty, mutual_information)): (&[f64], _)| Prediction {
+        outputs: means.to_vec(),
+        uncertainty,
+        mutual_information,
+    };
+    means.zip(uncertainties).map(of_row).collect()
 }
 
 /// The number that is written like this, and in no other way.

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use burn::module::Module;
 use burn::tensor::Device;
 use nn_dropout::Generator;
 
@@ -56,12 +55,10 @@ pub fn load_settings(run: &Path) -> Result<(MlpSettings, Schema)> {
     Ok((settings, schema))
 }
 
-/// The trained model of the run, with masks from a seed.
-pub fn load_model(run: &Path, settings: &MlpSettings, schema: &Schema, seed: u64, device: &Device) -> Result<Mlp> {
-    let generator = Generator::philox(seed);
-    let model = new_model(&sizes(settings, schema), settings.dropout, &mut rng(0, 0), &generator, device);
+/// The trained model of the run, in eval mode.
+pub fn load_model(run: &Path, settings: &MlpSettings, schema: &Schema) -> Result<Mlp> {
+    let generator = Generator::philox(0);
+    let model = new_model(&sizes(settings, schema), settings.dropout, &mut rng(0, 0), &generator, &Device::flex());
     let weights = run.join(WEIGHTS);
-    let model = weights::load(model, read(&weights)?, |_| false).with_context(|| weights.display().to_string())?;
-    // No backward pass will follow, so nothing has to be kept for one.
-    Ok(model.no_grad())
+    weights::load(model, read(&weights)?, |_| false).with_context(|| weights.display().to_string())
 }

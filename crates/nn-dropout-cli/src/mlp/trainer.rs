@@ -11,7 +11,7 @@ use nn_dropout_models::mlp::parameters;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::model::{Mlp, dropout, new_model, sizes};
+use super::model::{Mlp, new_model, sizes};
 use crate::interrupt;
 use crate::metric::{Metrics, Score};
 use crate::settings::MlpSettings;
@@ -74,12 +74,6 @@ impl MlpTrainer {
     /// The model in eval mode.
     pub fn model(&self) -> Mlp {
         self.model.valid()
-    }
-
-    /// The model with dropout on, and masks from a seed.
-    pub fn sampling_model(&self, seed: u64) -> Mlp {
-        let generator = Generator::philox(seed);
-        self.model.clone().with_dropout(|| dropout(self.settings.dropout, &generator)).no_grad()
     }
 }
 

@@ -1,9 +1,9 @@
 //! The report of a perceptron's run.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use burn::tensor::Device;
 use maud::{Markup, html};
 
 use super::chart::{Chart, Line, VALIDATION, curves};
@@ -11,7 +11,7 @@ use super::page::page;
 use crate::io::run_dir::CONFIG;
 use crate::metric::{Metric, Metrics};
 use crate::mlp::model::Mlp;
-use crate::mlp::prediction::sample;
+use crate::mlp::prediction::{Predictor, SEED};
 use crate::mlp::uncertainty::Reliability;
 use crate::settings::{MlpSettings, Task};
 use crate::table::{Split, Target, Targets};
@@ -88,13 +88,13 @@ pub fn html(
 /// The number of predictions per validation row.
 const SAMPLES: usize = 20;
 
-/// A section on whether the model is more uncertain where it is wrong; empty without dropout. The model has dropout on.
-pub fn uncertainty(settings: &MlpSettings, split: &Split, model: &Mlp, folder: &Path) -> Result<Markup> {
+/// A section on whether the model is more uncertain where it is wrong; empty without dropout. The model is in eval mode.
+pub fn uncertainty(settings: &MlpSettings, split: &Split, model: Mlp, folder: &Path) -> Result<Markup> {
     if settings.dropout.get() == 0.0 {
         return Ok(html! {});
     }
-    let device = Device::flex().autodiff();
-    let predictions = sample(model, &split.schema, split.validation.rows(), SAMPLES, &device);
+    let predictor = Predictor::new(model, settings.dropout, NonZeroUsize::new(SAMPLES), SEED);
+    let predictions = predictor.predict(&split.schema, split.validation.rows());
     let Reliability { kept, halves, auroc } = Reliability::of(&predictions, &split.validation);
     let metric = settings.task.metric();
     let (y, factor) = match &split.schema.target {
