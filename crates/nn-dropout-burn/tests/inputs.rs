@@ -1,6 +1,6 @@
 //! Modules that take more than one tensor, or something else: they do what the library's layers do.
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData, Tolerance};
 use nn_dropout::{Kind, Layer};
 use nn_dropout_burn::{
     EdgeDropoutConfig, EmbeddingDropoutConfig, Generator, LabelDropoutConfig, LayerDropConfig, Mode, NodeDropoutConfig,
@@ -16,7 +16,8 @@ fn device() -> Device {
 }
 
 fn floats<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    let numbers = (0..shape.iter().product()).map(|i| (i * 7 % 23) as f32 / 4.0 - 2.0).collect();
+    // With all of their digits in use, so that each rounding counts.
+    let numbers = (0..shape.iter().product()).map(|i| (i as f32 * 1.7).sin() * 2.0).collect();
     Tensor::from_data(TensorData::new(numbers, shape), device)
 }
 
@@ -45,12 +46,13 @@ fn embedding_dropout_is_dropout_of_the_rows_of_the_table() {
             let config = nn_dropout::Config::new(Kind::EmbeddingDropout, 0.4).unwrap();
             let dropped = nn_dropout_burn::DropoutLayer::from_config(config, &other).forward(theirs.clone());
             let expected = burn::tensor::module::embedding(dropped, tokens.clone());
-            looked_up.to_data().assert_eq(&expected.to_data(), true);
+            assert_eq!(looked_up.to_data().as_bytes(), expected.to_data().as_bytes());
 
             let grads = (looked_up * dy.clone().cast(dtype)).sum().backward();
             let expected_grads = (expected * dy.clone().cast(dtype)).sum().backward();
             let (grad, expected) = (ours.grad(&grads).unwrap(), theirs.grad(&expected_grads).unwrap());
-            grad.to_data().assert_approx_eq::<f32>(&expected.to_data(), burn::tensor::Tolerance::default());
+            // Sums of products and products of sums are rounded differently.
+            grad.to_data().assert_approx_eq::<f32>(&expected.to_data(), Tolerance::rel_abs(0.02, 1e-6));
             assert!(grad.into_data().iter::<f32>().any(|g| g != 0.0));
             assert_eq!(generator.state(), other.state());
         }

@@ -17,9 +17,9 @@ fn generators() -> [Generator; 3] {
 }
 
 fn check<const D: usize>(name: &str, shape: [usize; D], forward: impl Fn(Tensor<D>) -> Tensor<D>, draw: &Draw) {
-    let numbers =
-        |step: usize| (0..shape.iter().product()).map(|i| (i * step % 17) as f32 / 4.0 - 2.0).collect::<Vec<_>>();
-    let (x, dy) = (numbers(5), numbers(7));
+    // With all of their digits in use, so that each rounding counts.
+    let numbers = |step: f32| (0..shape.iter().product()).map(|i| (i as f32 * step).sin() * 2.0).collect::<Vec<_>>();
+    let (x, dy) = (numbers(1.7), numbers(2.3));
     let (mut y, mut dx) = (x.clone(), x.clone());
     draw.forward(&x, &mut y).unwrap();
     draw.backward(&dy, &mut dx).unwrap();
