@@ -10,9 +10,10 @@ use std::path::Path;
 use std::{process::Command, thread::sleep, time::Duration};
 
 use bytemuck::NoUninit;
-use ndarray::{Array, ArrayD, Dimension, IxDyn, ShapeBuilder};
+use ndarray::{Array, ArrayD, Dimension, IxDyn, ShapeBuilder, Slice};
 use nn_dropout::{
-    Dropout, Dropout2d, Element, Generator, GeneratorState, Input, JaxKey, Layer, Mask, Probability, bf16, f16,
+    Config, Dropout, Dropout2d, Element, Generator, GeneratorState, Input, JaxKey, Kind, Layer, Mask, Mode, PathMode,
+    Probability, bf16, f16,
 };
 use npyz::{AutoSerialize, DType, Deserialize, NpyFile, Order, Serialize, WriterBuilder};
 use safetensors::tensor::TensorView;
@@ -71,15 +72,62 @@ fn numbers(shape: &[usize], fortran: bool) -> ArrayD<f32> {
     })
 }
 
+/// A layer, as options and as the library has it.
+#[derive(Clone)]
+struct Case {
+    options: String,
+    config: Config,
+    mode: Mode,
+}
+
+impl Case {
+    fn new(kind: Kind, amount: f64) -> Self {
+        let options = format!("--layer {} --{} {amount}", kind.name(), kind.amount());
+        Self { options, config: Config::new(kind, amount).unwrap(), mode: Mode::Train }
+    }
+
+    /// The same with another option.
+    fn with(self, option: &str, config: impl FnOnce(Config) -> Result<Config, nn_dropout::ConfigError>) -> Self {
+        Self { options: format!("{} {option}", self.options), config: config(self.config).unwrap(), ..self }
+    }
+
+    fn takes_numbers(&self) -> bool {
+        self.config.kind() == Kind::GaussianDropout || self.config.kind().amount() != "p"
+    }
+
+    /// The generators that it can draw from.
+    fn rngs(&self) -> &[&'static str] {
+        if self.takes_numbers() { &RNGS[..1] } else { &RNGS }
+    }
+
+    /// A shape that it takes.
+    fn shape(&self) -> &[usize] {
+        match self.config.kind() {
+            Kind::DropBlock2d => &[2, 3, 10, 9],
+            Kind::DropBlock3d => &[2, 2, 8, 7, 9],
+            _ => &[3, 4, 5],
+        }
+    }
+}
+
+/// Every layer that takes one tensor.
+fn every_layer(amount: f64) -> Vec<Case> {
+    Kind::ALL.into_iter().filter(|kind| kind.takes_one_tensor()).map(|kind| Case::new(kind, amount)).collect()
+}
+
+fn cases(kinds: &[Kind], amount: f64) -> Vec<Case> {
+    kinds.iter().map(|&kind| Case::new(kind, amount)).collect()
+}
+
 /// What the library's layer gives, called with one array.
-fn forward<T: Element>(layer: &str, generator: &Generator, x: &ArrayD<T>) -> ArrayD<T> {
-    forward_and_kept(layer, 0.3, generator, x).0
+fn forward<T: Element>(kind: Kind, generator: &Generator, x: &ArrayD<T>) -> ArrayD<T> {
+    forward_and_kept(&Case::new(kind, 0.3), generator, x).0
 }
 
 /// The same, and what was kept, packed in row-major order.
-fn forward_and_kept<T: Element>(layer: &str, p: f64, generator: &Generator, x: &ArrayD<T>) -> (ArrayD<T>, Vec<u8>) {
-    let layer = Layer::with_generator(layer.parse().unwrap(), p, generator).unwrap();
-    let draw = layer.draw_for(x).unwrap();
+fn forward_and_kept<T: Element>(case: &Case, generator: &Generator, x: &ArrayD<T>) -> (ArrayD<T>, Vec<u8>) {
+    let mut layer = Layer::from_config(case.config.clone(), generator);
+    let draw = layer.set_mode(case.mode).draw_for(x).unwrap();
     let (mut y, mut scales) = (x.clone(), vec![1_f32; x.len()]);
     if let Some(draw) = draw {
         y = y.apply(&draw);
@@ -94,8 +142,6 @@ fn packed(bits: impl Iterator<Item = bool>) -> Vec<u8> {
     bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit))).collect()
 }
 
-const LAYERS: [&str; 6] = ["dropout", "dropout1d", "dropout2d", "dropout3d", "alpha-dropout", "feature-alpha-dropout"];
-
 const RNGS: [&str; 3] = ["philox", "torch", "jax"];
 
 fn generator(rng: &str, seed: u64) -> Generator {
@@ -107,27 +153,28 @@ fn generator(rng: &str, seed: u64) -> Generator {
 }
 
 /// Compares files of a type with the library's results, in both orders of memory and of bytes.
-fn check_npy<T>(shape: &[usize], layers: &[&str], p: f64, of: fn(f32) -> T)
+fn check_npy<T>(shape: &[usize], cases: &[Case], of: fn(f32) -> T)
 where
     T: Element + PartialEq + AutoSerialize + Serialize + Deserialize,
 {
     let folder = TempDir::new().unwrap();
     let path = |name| folder.path().join(name);
-    let p_text = p.to_string();
     for (fortran, is_big_endian) in [(false, false), (true, false), (true, true)] {
         let x = numbers(shape, fortran).mapv(of);
         let dtype = T::default_dtype().descr().replace('\'', "");
         let dtype = if is_big_endian { dtype.replace('<', ">") } else { dtype };
         save_as(&path("x.npy"), &x, &DType::new_scalar(dtype.parse().unwrap()));
-        for layer in layers {
-            for rng in RNGS {
-                let line = "x.npy --output y.npy --seed 7 --bits kept";
-                let args = ["--layer", layer, "--p", &p_text, "--rng", rng];
-                succeed(&folder, &[&common::words(line), &args[..]].concat());
-                let (y, kept) = forward_and_kept(layer, p, &generator(rng, 7), &x);
+        for case in cases {
+            for rng in case.rngs() {
+                let bits = if case.takes_numbers() { "" } else { "--bits kept" };
+                let line = format!("x.npy --output y.npy --seed 7 {bits} --rng {rng} {}", case.options);
+                succeed(&folder, &common::words(&line));
+                let (y, kept) = forward_and_kept(case, &generator(rng, 7), &x);
                 // Not the arrays themselves: where they differ they would be printed.
-                assert!(load::<T>(&path("y.npy")) == y, "{args:?}, {dtype}, Fortran order: {fortran}");
-                assert!(fs::read(path("kept")).unwrap() == kept, "{args:?}, {dtype}, Fortran order: {fortran}");
+                assert!(load::<T>(&path("y.npy")) == y, "{line}, {dtype}, Fortran order: {fortran}");
+                if !case.takes_numbers() {
+                    assert!(fs::read(path("kept")).unwrap() == kept, "{line}, {dtype}, Fortran order: {fortran}");
+                }
                 let header = |name| fs::read(path(name)).unwrap()[..128].to_vec();
                 assert_eq!(header("y.npy"), header("x.npy"));
             }
@@ -137,27 +184,183 @@ where
 
 #[test]
 fn every_layer_gives_in_npy_files_what_the_library_gives() {
-    check_npy(&[3, 4, 5], &LAYERS, 0.3, f32::from);
-    check_npy(&[3, 4, 5], &LAYERS, 0.3, f64::from);
-    check_npy(&[3, 4, 5], &LAYERS, 0.3, f16::from_f32);
-    check_npy(&[3, 4, 5], &LAYERS, 1.0, f32::from);
+    for case in every_layer(0.3) {
+        let (shape, case) = (case.shape().to_vec(), [case]);
+        check_npy(&shape, &case, f32::from);
+        check_npy(&shape, &case, f64::from);
+        check_npy(&shape, &case, f16::from_f32);
+    }
+    let all = every_layer(1.0 - f64::EPSILON).into_iter().filter(|case| case.shape().len() == 3);
+    check_npy(&[3, 4, 5], &all.collect::<Vec<_>>(), f32::from);
+    check_npy(&[3, 4, 5], &cases(&[Kind::Dropout, Kind::AlphaDropout, Kind::DropPath], 1.0), f32::from);
+}
+
+#[test]
+fn every_option_of_a_layer_gives_what_the_library_gives() {
+    let new = |kind| Case::new(kind, 0.3);
+    for kind in [Kind::Dropout, Kind::AlphaDropout, Kind::GaussianDropout, Kind::GaussianNoise] {
+        let axes = |axes: &'static [usize]| move |config: Config| config.with_shared_axes(axes);
+        let cases = [
+            new(kind).with("--shared-axes 1", axes(&[1])),
+            new(kind).with("--shared-axes 2,0", axes(&[2, 0])),
+            new(kind).with("--shared-axes 0,1,2", axes(&[0, 1, 2])),
+        ];
+        check_npy(&[3, 4, 5], &cases, f32::from);
+    }
+    for kind in [Kind::Dropout1d, Kind::Dropout2d, Kind::FeatureAlphaDropout] {
+        check_npy(&[3, 4, 5], &[new(kind).with("--channels-last", Config::with_channels_last)], f32::from);
+    }
+    check_npy(&[2, 3, 2, 2, 5], &[new(Kind::Dropout3d).with("--channels-last", Config::with_channels_last)], f32::from);
+
+    let drop_path = || new(Kind::DropPath);
+    let batch = |config: Config| config.with_mode(PathMode::Batch);
+    let cases = [
+        drop_path().with("--mode batch", batch),
+        drop_path().with("--mode row", Ok),
+        drop_path().with("--scale-by-keep false", |config| config.with_scale_by_keep(false)),
+        drop_path().with("--scale-by-keep true", Ok),
+        drop_path()
+            .with("--mode batch", batch)
+            .with("--scale-by-keep false", |config| config.with_scale_by_keep(false)),
+    ];
+    check_npy(&[3, 4, 5], &cases, f32::from);
+
+    for kind in [Kind::DropBlock2d, Kind::DropBlock3d] {
+        let cases = [
+            new(kind).with("--block-size 1", |config| config.with_block_size(1)),
+            new(kind).with("--block-size 3", |config| config.with_block_size(3)),
+            new(kind).with("--channels-last", Config::with_channels_last),
+            new(kind).with("--clipping", |config| config.with_clipping(true)),
+            new(kind)
+                .with("--coupled-channels", |config| config.with_coupled_channels(true))
+                .with("--block-size 2", |config| config.with_block_size(2)),
+        ];
+        check_npy(cases[0].shape(), &cases, f32::from);
+    }
+}
+
+#[test]
+fn in_monte_carlo_mode_all_samples_share_the_noise() {
+    for case in every_layer(0.5) {
+        let case = Case { options: format!("{} --monte-carlo", case.options), mode: Mode::MonteCarlo, ..case };
+        check_npy(case.shape(), &[case.clone()], f32::from);
+    }
+}
+
+/// Where a part lies along each axis: from, and how many.
+type Place = Vec<(usize, usize)>;
+
+/// A tensor of this shape in parts: the first two axes and the last are cut in two.
+fn parts(shape: &[usize]) -> Vec<Place> {
+    shape.iter().enumerate().fold(vec![Vec::new()], |places, (axis, &size)| {
+        let first = size.div_ceil(2);
+        let is_cut = axis < 2 || axis == shape.len() - 1;
+        let cuts = if is_cut { vec![(0, first), (first, size - first)] } else { vec![(0, size)] };
+        places.iter().flat_map(|place| cuts.iter().map(|cut| [&place[..], &[*cut]].concat())).collect()
+    })
+}
+
+#[test]
+fn a_part_gets_its_part_of_the_noise_of_the_whole() {
+    let folder = TempDir::new().unwrap();
+    let path = |name| folder.path().join(name);
+    let slice = |place: &Place| {
+        let place = place.clone();
+        move |axis: ndarray::AxisDescription| {
+            let (start, size) = place[axis.axis.index()];
+            Slice::from(start..start + size)
+        }
+    };
+    let shared = Case::new(Kind::Dropout, 0.3).with("--shared-axes 1", |config| config.with_shared_axes([1]));
+    let monte_carlo = |case: Case| Case { options: format!("{} --monte-carlo", case.options), ..case };
+    let others = [shared, monte_carlo(Case::new(Kind::Dropout, 0.3)), monte_carlo(Case::new(Kind::GaussianNoise, 0.3))];
+    for case in every_layer(0.3).into_iter().chain(others) {
+        for fortran in [false, true] {
+            let (shape, x) = (case.shape(), numbers(case.shape(), fortran));
+            for rng in case.rngs() {
+                let bits = if case.takes_numbers() { "" } else { "--bits kept" };
+                let options = format!("--seed 7 --rng {rng} {bits} {}", case.options);
+                save(&path("x.npy"), &x);
+                succeed(&folder, &common::words(&format!("x.npy --output y.npy {options}")));
+                let whole = load::<f32>(&path("y.npy"));
+                let kept = fs::read(path("kept")).ok().filter(|_| !case.takes_numbers());
+                let is_kept = |bits: &[u8], i: usize| bits[i / 8] >> (i % 8) & 1 == 1;
+                // The number of each element of the whole.
+                let all = ArrayD::from_shape_fn(IxDyn(shape), |at| {
+                    (0..shape.len()).fold(0, |number, axis| number * shape[axis] + at[axis])
+                });
+                for place in parts(shape) {
+                    let part = x.slice_each_axis(slice(&place));
+                    let ordered = ArrayD::from_shape_fn(part.raw_dim().set_f(fortran), |at| part[at]);
+                    save(&path("part.npy"), &ordered);
+                    let [offset, sizes] =
+                        [place.iter().map(|cut| cut.0).collect(), shape.to_vec()].map(|numbers: Vec<usize>| {
+                            numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+                        });
+                    let line = format!("part.npy --output y.npy {options} --whole-shape {sizes} --offset {offset}");
+                    succeed(&folder, &common::words(&line));
+                    let expected = whole.slice_each_axis(slice(&place));
+                    assert!(load::<f32>(&path("y.npy")) == expected, "{line}, Fortran order: {fortran}");
+                    if let Some(kept) = &kept {
+                        let bits = fs::read(path("kept")).unwrap();
+                        let numbers = all.slice_each_axis(slice(&place));
+                        let mut own = numbers.iter().enumerate();
+                        assert!(own.all(|(i, &number)| is_kept(&bits, i) == is_kept(kept, number)), "{line}");
+                        assert_eq!(bits.len(), numbers.len().div_ceil(8));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn tensors_of_a_safetensors_file_are_each_such_a_part() {
+    let folder = TempDir::new().unwrap();
+    let x = numbers(&[2, 4], false);
+    let view = |bytes| TensorView::new(Dtype::F32, vec![2, 4], bytes).unwrap();
+    let file = safetensors::serialize([("a", view(bytes(&x))), ("b", view(bytes(&x)))], None).unwrap();
+    fs::write(folder.path().join("x.safetensors"), file).unwrap();
+    let line = "x.safetensors --output y.safetensors --layer dropout --p 0.5 --whole-shape 6,9 --offset 4,5";
+    succeed(&folder, &common::words(line));
+    let output = fs::read(folder.path().join("y.safetensors")).unwrap();
+    let dropout = Dropout::with_generator(0.5, &Generator::philox(42)).unwrap();
+    for name in ["a", "b"] {
+        let draw = dropout.draw(&[6, 9]).unwrap().unwrap().block(&[6, 9], &[4, 5], &[2, 4]).unwrap();
+        let expected = draw.forward_to_vec(x.as_slice().unwrap()).unwrap();
+        let tensor = SafeTensors::deserialize(&output).unwrap().tensor(name).unwrap().data().to_vec();
+        assert_eq!(tensor, bytemuck::cast_slice::<f32, u8>(&expected));
+    }
 }
 
 #[test]
 fn tensors_without_axes_or_elements_are_tensors_too() {
+    let cases_of = |kinds: &[Kind]| cases(kinds, 0.3);
     for shape in [&[][..], &[0], &[3, 0, 5]] {
-        check_npy(shape, &["dropout", "alpha-dropout"], 0.3, f32::from);
+        let kinds = [Kind::Dropout, Kind::AlphaDropout, Kind::GaussianDropout, Kind::GaussianNoise, Kind::DropKey];
+        check_npy(shape, &cases_of(&kinds), f32::from);
     }
-    check_npy(&[3, 0, 5], &["dropout1d", "feature-alpha-dropout"], 0.3, f64::from);
+    let three: Vec<Case> = every_layer(0.3).into_iter().filter(|case| case.shape().len() == 3).collect();
+    check_npy(&[3, 0, 5], &three, f64::from);
+    let folder = TempDir::new().unwrap();
+    for (shape, whole, offset) in [("(3, 0, 5)", "3,4,5", "0,2,0"), ("(0,)", "0", "0"), ("(0, 2)", "0,7", "0,3")] {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}\n");
+        fs::write(folder.path().join("x.npy"), npy(&header, &[])).unwrap();
+        for layer in ["dropout --p 0.3", "gaussian-noise --stddev 1"] {
+            let line = format!("x.npy --output y.npy --layer {layer} --whole-shape {whole} --offset {offset}");
+            succeed(&folder, &common::words(&line));
+        }
+    }
 }
 
 /// Tensors of several parts, none of which ends where an axis does.
 #[test]
 fn large_tensors_pass_through_in_parts() {
     let shape = [3, 401, 523];
-    check_npy(&shape, &["dropout", "dropout1d"], 0.3, f32::from);
-    check_npy(&shape, &["alpha-dropout"], 0.3, f64::from);
-    check_npy(&shape, &["dropout"], 0.3, f16::from_f32);
+    check_npy(&shape, &cases(&[Kind::Dropout, Kind::Dropout1d, Kind::GaussianNoise], 0.3), f32::from);
+    check_npy(&shape, &cases(&[Kind::AlphaDropout, Kind::TokenDropout], 0.3), f64::from);
+    check_npy(&shape, &cases(&[Kind::Dropout], 0.3), f16::from_f32);
+    check_npy(&[3, 2, 401, 261], &cases(&[Kind::DropBlock2d], 0.1), f32::from);
 }
 
 #[test]
@@ -166,7 +369,7 @@ fn the_output_may_replace_the_input() {
     let x = numbers(&[701, 1001], false);
     save(&folder.path().join("x.npy"), &x);
     succeed(&folder, &["x.npy", "--output", "x.npy", "--layer", "dropout", "--p", "0.3"]);
-    assert!(load::<f32>(&folder.path().join("x.npy")) == forward("dropout", &Generator::philox(42), &x));
+    assert!(load::<f32>(&folder.path().join("x.npy")) == forward(Kind::Dropout, &Generator::philox(42), &x));
     assert_eq!(common::entries(folder.path()), ["x.npy"]);
 }
 
@@ -273,13 +476,13 @@ fn calls_are_chosen_by_layer_and_step() {
     succeed(&folder, &[&args[..], &["--layer-id", "4", "--bits", "kept"]].concat());
     let generator = Generator::philox(0);
     generator.set_state(GeneratorState::philox(5, 4, [(4, 9)]));
-    assert_eq!(y(), forward("dropout", &generator, &x));
+    assert_eq!(y(), forward(Kind::Dropout, &generator, &x));
     let mask = Mask::philox(5, 4, 9, Probability::new(0.3).unwrap());
     assert_eq!(fs::read(folder.path().join("kept")).unwrap(), mask.bits(0..100));
 
     succeed(&folder, &[&args[..], &["--rng", "jax"]].concat());
     generator.set_jax_key(JaxKey::new(5).fold_in(9));
-    assert_eq!(y(), forward("dropout", &generator, &x));
+    assert_eq!(y(), forward(Kind::Dropout, &generator, &x));
 }
 
 #[test]
@@ -292,7 +495,7 @@ fn the_state_of_pytorch_is_taken_over_and_handed_back() {
     save(&folder.path().join("before.npy"), &Array::from(generator.torch_rng_state().unwrap()));
     let line = "x.npy --output y.npy --layer alpha-dropout --p 0.3 --rng torch --rng-state before.npy --save-rng-state after.npy";
     succeed(&folder, &common::words(line));
-    assert_eq!(load::<f32>(&folder.path().join("y.npy")), forward("alpha-dropout", &generator, &x));
+    assert_eq!(load::<f32>(&folder.path().join("y.npy")), forward(Kind::AlphaDropout, &generator, &x));
     let after = load::<u8>(&folder.path().join("after.npy"));
     assert_eq!(after.as_slice().unwrap(), generator.torch_rng_state().unwrap());
 }
@@ -435,6 +638,98 @@ fn what_cannot_be_done_is_refused_in_one_line() {
     refuse(x, &[&torch[..], &["zeros.npy", "--seed", "1"]].concat(), "--seed and --rng-state exclude each other");
     let seed = "invalid value '0.5' for '--seed <N>': expected a whole number from -2^63 to 2^64 - 1, but got 0.5";
     refuse(x, &["--seed", "0.5"], seed);
+}
+
+#[test]
+fn layers_and_options_that_do_not_fit_are_refused_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    save(&folder.path().join("x.npy"), &numbers(&[3, 4], false));
+    let names = every_layer(0.0).iter().map(|case| case.config.kind().name()).collect::<Vec<_>>().join(", ");
+    let refuse = |options: &str, message: &str| {
+        let line = format!("x.npy --output y.npy {options}");
+        refuse(&folder, &common::words(&line), message);
+    };
+    let invalid = |value: &str, option: &str, why: &str| format!("invalid value '{value}' for '{option}': {why}");
+    let name =
+        |name: &str, why: String| refuse(&format!("--layer {name} --p 0.3"), &invalid(name, "--layer <NAME>", &why));
+    for kind in Kind::ALL.into_iter().filter(|kind| !kind.takes_one_tensor()) {
+        let why = "needs more than one tensor (a second one, labels, a graph, or a network's layer)";
+        name(&kind.name(), format!("{} {why}; expected one of {names}", kind.name()));
+    }
+    name("dropuot", format!("expected one of {names}, but got dropuot"));
+
+    refuse("--layer dropout", "dropout needs --p");
+    refuse("--layer gaussian-noise", "gaussian-noise needs --stddev");
+    refuse("--layer neftune-noise", "neftune-noise needs --alpha");
+    refuse("--layer gaussian-noise --p 0.3", "--p is not for gaussian-noise, which takes --stddev");
+    refuse("--layer neftune-noise --alpha 5 --stddev 1", "--stddev is not for neftune-noise, which takes --alpha");
+    refuse("--layer dropout --p 0.3 --alpha 1", "--alpha is not for dropout, which takes --p");
+    let p = "dropout probability has to be between 0 and 1, but got 1.5";
+    refuse("--layer dropout --p 1.5", &invalid("1.5", "--p <P>", p));
+    let stddev = "expected a number of at least 0, but got -1";
+    refuse("--layer gaussian-noise --stddev -1", &invalid("-1", "--stddev <S>", stddev));
+    let no_variance = "gaussian-dropout takes p below 1: the variance of its noise is p / (1 - p)";
+    refuse("--layer gaussian-dropout --p 1", no_variance);
+
+    let channels = "dropout1d, dropout2d, dropout3d, feature-alpha-dropout, drop-block2d, drop-block3d";
+    let axes = "dropout, alpha-dropout, gaussian-dropout, gaussian-noise";
+    for (option, kinds) in [
+        ("--shared-axes 1", axes),
+        ("--channels-last", channels),
+        ("--mode batch", "drop-path"),
+        ("--scale-by-keep false", "drop-path"),
+        ("--block-size 3", "drop-block2d, drop-block3d"),
+        ("--clipping", "drop-block2d, drop-block3d"),
+        ("--coupled-channels", "drop-block2d, drop-block3d"),
+    ] {
+        let name = option.split(' ').next().unwrap();
+        let message = format!("{name} is for {kinds}, not for token-dropout");
+        refuse(&format!("--layer token-dropout --p 0.3 {option}"), &message);
+    }
+    let axis = "x.npy: axis 2 cannot be shared by a tensor of 2 dimensions; they are numbered from 0";
+    refuse("--layer dropout --p 0.3 --shared-axes 0,2", axis);
+    let number = "expected a whole number from 0 to 2^64 - 1, but got -1";
+    refuse("--layer dropout --p 0.3 --shared-axes -1", &invalid("-1", "--shared-axes <AXIS,...>", number));
+    let size = "expected a whole number of at least 1, but got 0";
+    refuse("--layer drop-block2d --p 0.3 --block-size 0", &invalid("0", "--block-size <N>", size));
+    let mode = "[possible values: row, batch]";
+    refuse("--layer drop-path --p 0.3 --mode all", &format!("invalid value 'all' for '--mode <row|batch>'; {mode}"));
+
+    for (layer, message) in [
+        ("drop-block2d", "drop-block2d takes tensors of 4 dimensions (sample, channel, height, width), but got 2"),
+        (
+            "drop-block3d",
+            "drop-block3d takes tensors of 5 dimensions (sample, channel, depth, height, width), but got 2",
+        ),
+    ] {
+        refuse(&format!("--layer {layer} --p 0.3"), &format!("x.npy: {message}"));
+    }
+    for (kind, amount) in [("gaussian-dropout", "p"), ("gaussian-noise", "stddev"), ("neftune-noise", "alpha")] {
+        for rng in ["torch", "jax"] {
+            let message = "draws from a Philox generator, not from one of PyTorch's or JAX's masks";
+            refuse(&format!("--layer {kind} --{amount} 0.3 --rng {rng}"), &format!("x.npy: {kind} {message}"));
+        }
+        let message = format!("--bits is for layers that keep or drop: {kind} does neither");
+        refuse(&format!("--layer {kind} --{amount} 0.3 --bits kept"), &message);
+    }
+
+    let dropout = |more: &str, message: &str| refuse(&format!("--layer dropout --p 0.3 {more}"), message);
+    dropout("--eval --monte-carlo", "--eval and --monte-carlo exclude each other");
+    dropout("--whole-shape 3,4", "--whole-shape and --offset belong together: a part has both");
+    dropout("--offset 0,0", "--whole-shape and --offset belong together: a part has both");
+    for (whole, offset) in
+        [("3,8", "0,5"), ("2,4", "0,0"), ("3,4,1", "0,0,0"), ("3,4", "0"), ("3,8", "0,18446744073709551615")]
+    {
+        let message =
+            format!("x.npy: a tensor of shape [3, 4] at --offset {offset} does not lie within --whole-shape {whole}");
+        dropout(&format!("--whole-shape {whole} --offset {offset}"), &message);
+        refuse(&format!("--layer dropout --p 0 --whole-shape {whole} --offset {offset}"), &message);
+    }
+    let large = "--whole-shape 4294967296,2147483648: a whole has less than 2^63 elements";
+    dropout("--whole-shape 4294967296,2147483648 --offset 0,0", large);
+    let large = "--whole-shape 1048576,65536: a whole has less than 2^36 elements, with one bit for each in memory";
+    dropout("--rng torch --whole-shape 1048576,65536 --offset 0,0", large);
+    refuse("--layer drop-block2d --p 0.3 --whole-shape 1048576,65536 --offset 0,0", large);
 }
 
 #[test]

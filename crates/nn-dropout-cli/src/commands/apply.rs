@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
-use nn_dropout::{Draw, Generator, GeneratorState, Input, JaxKey, Kind, Layer, Probability};
+use nn_dropout::{Draw, Generator, GeneratorState, Index, Input, JaxKey, Kind, Layer, Mode};
 
 use super::Ended;
 use crate::interrupt;
 use crate::io::files::{Staged, publish};
 use crate::io::npy::{npy_from_bytes, read_npy_bytes};
 use crate::io::tensors::{Format, TensorFile, parts};
-use crate::settings::numbers::{probability, seed, whole};
+use crate::settings::LayerOptions;
+use crate::settings::numbers::{seed, whole};
 
 /// Apply a layer to the tensors in a file
 ///
@@ -25,12 +26,8 @@ pub struct ApplyArgs {
     /// The file to write, in the same format as the input
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
-    /// The layer, as torch.nn names it: dropout, dropout1d, ..., alpha-dropout or feature-alpha-dropout
-    #[arg(long, value_name = "NAME")]
-    layer: Kind,
-    /// The probability that an element, or a channel, is dropped
-    #[arg(long, value_name = "P", value_parser = probability)]
-    p: Probability,
+    #[command(flatten)]
+    layer: LayerOptions,
     /// Which masks to draw: our own (philox), PyTorch's on the CPU (torch), or JAX's (jax)
     #[arg(long, default_value = "philox")]
     rng: Rng,
@@ -47,6 +44,15 @@ pub struct ApplyArgs {
     /// Call the layer in eval mode
     #[arg(long)]
     eval: bool,
+    /// Call the layer in Monte Carlo mode: all samples, the first axis, share the mask
+    #[arg(long)]
+    monte_carlo: bool,
+    /// Each tensor is a part of a whole of this shape, as ranks have parts, and gets its part of the whole's noise
+    #[arg(long, value_name = "SIZE,...", value_delimiter = ',', value_parser = whole::<usize>)]
+    whole_shape: Option<Vec<usize>>,
+    /// The coordinates within the whole of the first element of each tensor
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = whole::<usize>)]
+    offset: Option<Vec<usize>>,
     /// Start from the state that `torch.get_rng_state().numpy()` gave and `numpy.save` saved (torch)
     #[arg(long, value_name = "FILE.npy")]
     rng_state: Option<PathBuf>,
@@ -79,9 +85,13 @@ pub fn apply(args: &ApplyArgs) -> Result<Ended> {
     for (i, path) in outputs.iter().enumerate() {
         ensure!(!outputs[..i].contains(path), "two outputs have the name {}", path.display());
     }
+    let part = args.part()?;
     let generator = args.generator()?;
     let layer = args.layer(&generator)?;
     let file = TensorFile::open(&args.input)?;
+    for tensor in file.tensors() {
+        part.iter().try_for_each(|part| part.check(&tensor.shape)).with_context(|| args.input.display().to_string())?;
+    }
     interrupt::listen()?;
     let mut output = Staged::new(&args.output)?;
     let mut state = args.save_rng_state.as_deref().map(Staged::new).transpose()?;
@@ -89,9 +99,17 @@ pub fn apply(args: &ApplyArgs) -> Result<Ended> {
 
     output.write(file.header())?;
     for tensor in file.tensors() {
-        let passage = file.pass(tensor, &mut output);
-        let draw = layer.draw_for(&passage).with_context(|| args.input.display().to_string())?;
+        let mut passage = file.pass(tensor, &mut output);
+        if let Some(part) = &part {
+            passage = passage.within(part.whole);
+        }
+        let mut draw = layer.draw_for(&passage).with_context(|| args.input.display().to_string())?;
+        if let (Some(part), Some(draw)) = (&part, &mut draw) {
+            *draw = draw.block(part.whole, part.offset, &tensor.shape)?;
+        }
         if let Some(bits) = &mut bits {
+            let takes_numbers = draw.as_ref().is_some_and(|draw| draw.effect().takes_numbers());
+            ensure!(!takes_numbers, "--bits is for layers that keep or drop: {} does neither", layer.kind().name());
             write_kept(bits, draw.as_ref(), tensor.count())?;
         }
         match draw {
@@ -143,12 +161,57 @@ impl ApplyArgs {
     }
 
     fn layer(&self, generator: &Generator) -> Result<Layer> {
-        let mut layer = Layer::with_generator(self.layer, self.p.get(), generator)?;
-        if self.eval {
-            layer.eval();
-        }
+        let mut layer = Layer::from_config(self.layer.config()?, generator);
+        match (self.eval, self.monte_carlo) {
+            (true, true) => bail!("--eval and --monte-carlo exclude each other"),
+            (true, false) => layer.set_mode(Mode::Eval),
+            (false, true) => layer.set_mode(Mode::MonteCarlo),
+            (false, false) => &mut layer,
+        };
         Ok(layer)
     }
+
+    /// Where the tensors lie within a whole, if they are parts of one.
+    fn part(&self) -> Result<Option<Part<'_>>> {
+        let (whole, offset) = match (&self.whole_shape, &self.offset) {
+            (None, None) => return Ok(None),
+            (Some(whole), Some(offset)) => (whole, offset),
+            _ => bail!("--whole-shape and --offset belong together: a part has both"),
+        };
+        let holds_bits = self.rng == Rng::Torch || matches!(self.layer.kind(), Kind::DropBlock2d | Kind::DropBlock3d);
+        let bits = if holds_bits { 36 } else { 63 };
+        let count = whole.iter().try_fold(1, |count: u64, &size| count.checked_mul(size as u64));
+        let why = if holds_bits { ", with one bit for each in memory" } else { "" };
+        ensure!(
+            count.is_some_and(|count| count < 1 << bits),
+            "--whole-shape {}: a whole has less than 2^{bits} elements{why}",
+            joined(whole)
+        );
+        Ok(Some(Part { whole, offset }))
+    }
+}
+
+/// Where tensors lie within a larger one.
+struct Part<'a> {
+    whole: &'a [usize],
+    offset: &'a [usize],
+}
+
+impl Part<'_> {
+    /// Refuses a tensor that does not lie there.
+    fn check(&self, shape: &[usize]) -> Result<()> {
+        let Self { whole, offset } = self;
+        let message = || {
+            let (whole, offset) = (joined(whole), joined(offset));
+            format!("a tensor of shape {shape:?} at --offset {offset} does not lie within --whole-shape {whole}")
+        };
+        Index::of(whole).block(whole, offset, shape).map(drop).map_err(|_| anyhow!(message()))
+    }
+}
+
+/// Numbers as they are on the command line.
+fn joined(numbers: &[usize]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// How many elements are asked about at once. It is a multiple of 8.

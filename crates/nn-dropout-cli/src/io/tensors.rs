@@ -81,7 +81,7 @@ impl TensorFile {
 
     /// A tensor of this file on its way to the same place in another file.
     pub fn pass<'a>(&'a self, tensor: &'a Tensor, to: &'a mut Staged) -> Passage<'a> {
-        Passage { from: self, tensor, to }
+        Passage { from: self, tensor, to, whole: &tensor.shape }
     }
 }
 
@@ -90,13 +90,23 @@ pub struct Passage<'a> {
     from: &'a TensorFile,
     tensor: &'a Tensor,
     to: &'a mut Staged,
+    /// The shape that the layer sees.
+    whole: &'a [usize],
+}
+
+impl<'a> Passage<'a> {
+    /// The tensor is a part of one of this shape, which lies in memory as it does. The layer draws for the whole, and what is
+    /// applied is the draw's [block](Draw::block).
+    pub fn within(self, whole: &'a [usize]) -> Self {
+        Self { whole, ..self }
+    }
 }
 
 impl Input for Passage<'_> {
     type Output = Result<()>;
 
     fn with_shape<R>(&self, f: impl FnOnce(&[usize]) -> R) -> R {
-        f(&self.tensor.shape)
+        f(self.whole)
     }
 
     fn memory_order(&self) -> Option<Vec<usize>> {
@@ -124,7 +134,7 @@ impl Passage<'_> {
     }
 
     fn run_as<T: Element + Pod>(self, draw: Option<&Draw>) -> Result<()> {
-        let Self { from: TensorFile { path, file, .. }, tensor, to } = self;
+        let Self { from: TensorFile { path, file, .. }, tensor, to, .. } = self;
         let is_foreign = tensor.is_big_endian != cfg!(target_endian = "big");
         let swap: fn(&mut [T]) = if is_foreign { swap_bytes } else { |_| {} };
         let mut file = file;

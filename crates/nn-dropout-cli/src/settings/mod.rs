@@ -4,6 +4,7 @@ mod choices;
 mod csv;
 pub mod file;
 mod gpt;
+mod layer;
 mod mistakes;
 mod mlp;
 pub mod numbers;
@@ -13,6 +14,7 @@ mod value;
 pub use choices::{Task, TrainRng};
 pub use csv::{CsvOptions, Decimal, Encoding, Separator};
 pub use gpt::GptSettings;
+pub use layer::LayerOptions;
 pub use mlp::{DIGITS, MlpSettings};
 #[cfg(test)]
 pub use options::NO_KEYS;
