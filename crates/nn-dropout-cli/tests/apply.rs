@@ -243,7 +243,7 @@ fn every_option_of_a_layer_gives_what_the_library_gives() {
 fn in_monte_carlo_mode_all_samples_share_the_noise() {
     for case in every_layer(0.5) {
         let case = Case { options: format!("{} --monte-carlo", case.options), mode: Mode::MonteCarlo, ..case };
-        check_npy(case.shape(), &[case.clone()], f32::from);
+        check_npy(case.shape(), std::slice::from_ref(&case), f32::from);
     }
 }
 
@@ -686,8 +686,8 @@ fn layers_and_options_that_do_not_fit_are_refused_in_one_line() {
         let message = format!("{name} is for {kinds}, not for token-dropout");
         refuse(&format!("--layer token-dropout --p 0.3 {option}"), &message);
     }
-    let axis = "x.npy: axis 2 cannot be shared by a tensor of 2 dimensions; they are numbered from 0";
-    refuse("--layer dropout --p 0.3 --shared-axes 0,2", axis);
+    let missing = "x.npy: axis 2 cannot be shared by a tensor of 2 dimensions; they are numbered from 0";
+    refuse("--layer dropout --p 0.3 --shared-axes 0,2", missing);
     let number = "expected a whole number from 0 to 2^64 - 1, but got -1";
     refuse("--layer dropout --p 0.3 --shared-axes -1", &invalid("-1", "--shared-axes <AXIS,...>", number));
     let size = "expected a whole number of at least 1, but got 0";

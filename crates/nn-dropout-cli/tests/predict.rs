@@ -364,3 +364,34 @@ fn the_number_of_rows_and_samples_does_not_matter_for_memory() {
     });
     assert!(peaks.iter().all(|peak| *peak < peaks[0] + 16_000), "{peaks:?} kB");
 }
+
+/// A sample is one sub-network for all rows: what is predicted for a row is the same to the last digit, alone or among others.
+#[test]
+fn a_rows_prediction_does_not_depend_on_the_others() {
+    let folder = TempDir::new().unwrap();
+    let text = table(|a, b| if a + b > 1.0 { "far" } else { "near" }.to_owned());
+    let numbers = table(|a, b| (2.0 * a - b).to_string());
+    for (name, text, task) in [("classes", &text, "classification"), ("numbers", &numbers, "regression")] {
+        fs::write(folder.path().join(format!("{name}.csv")), text).unwrap();
+        let train = format!("train --data {name}.csv --target y --task {task} --hidden 96,33 --epochs 3 --out {name}");
+        succeed(&folder, &words(&train));
+        let rows: Vec<&str> = text.lines().skip(1).collect();
+        let predict = |rows: &[&str], more: &str| -> Vec<String> {
+            fs::write(folder.path().join("new.csv"), format!("a,b,y\n{}\n", rows.join("\n"))).unwrap();
+            let args = format!("predict --run {name} --data new.csv {more}");
+            let [predicted, _] = said(&folder, &words(&args));
+            predicted.lines().skip(1).map(str::to_owned).collect()
+        };
+        for more in ["", "--samples 7"] {
+            let whole = predict(&rows, more);
+            assert_eq!(whole.len(), rows.len());
+            for row in [0, 9, 127, 128, 300, 499] {
+                assert_eq!(predict(&rows[row..=row], more), whole[row..=row], "{name} {more}: row {row} alone");
+            }
+            assert_eq!(predict(&rows[5..200], more), whole[5..200], "{name} {more}: some rows");
+            let shuffled: Vec<usize> = (0..rows.len()).map(|i| i * 77 % rows.len()).collect();
+            let predicted = predict(&shuffled.iter().map(|&row| rows[row]).collect::<Vec<_>>(), more);
+            assert!(shuffled.iter().zip(&predicted).all(|(&row, line)| whole[row] == *line), "{name} {more}: shuffled");
+        }
+    }
+}

@@ -65,7 +65,7 @@ fn paths_are_those_of_timm_and_torchvision() {
 }
 
 #[derive(Deserialize)]
-struct Block {
+struct Squares {
     peer: String,
     p: f64,
     block_size: usize,
@@ -95,8 +95,8 @@ fn one() -> f64 {
 #[test]
 fn blocks_are_those_of_torchvision_and_timm() {
     for (name, kind) in [("drop_block2d", Kind::DropBlock2d), ("drop_block3d", Kind::DropBlock3d)] {
-        for case in lines::<Block>("peers.jsonl", name) {
-            let Block { peer, p, block_size, shape, seed, couple_channels, scale_by_keep, .. } = &case;
+        for case in lines::<Squares>("peers.jsonl", name) {
+            let Squares { peer, p, block_size, shape, seed, couple_channels, scale_by_keep, .. } = &case;
             let what = format!("{peer} {name} p={p}, {block_size}, {shape:?}, seed {seed}");
             if case.gamma_scale != 1.0 || !scale_by_keep {
                 continue; // which ours does not have
@@ -198,7 +198,7 @@ fn that_keeps(kind: Kind, kept: &[bool]) -> Generator {
         let draw = Layer::with_generator(kind, 0.5, &Generator::philox(*seed)).unwrap().draw(&[kept.len()]).unwrap();
         draw.is_none_or(|draw| (0..).zip(kept).all(|(i, &kept)| draw.keeps(i) == kept))
     };
-    Generator::philox((0..).find(is_such).unwrap())
+    Generator::philox((0..1 << 20).find(is_such).unwrap())
 }
 
 #[derive(Deserialize)]
@@ -252,7 +252,7 @@ fn nodes_are_those_of_pytorch_geometric() {
 }
 
 #[derive(Deserialize)]
-struct Labels {
+struct Replaced {
     num_classes: u32,
     labels: Vec<u32>,
     drop_ids: Vec<i32>,
@@ -261,7 +261,7 @@ struct Labels {
 
 #[test]
 fn labels_are_replaced_as_in_a_diffusion_transformer() {
-    for case in lines::<Labels>("peers.jsonl", "label_dropout") {
+    for case in lines::<Replaced>("peers.jsonl", "label_dropout") {
         let kept: Vec<bool> = case.drop_ids.iter().map(|id| *id != 1).collect();
         let dropout = LabelDropout::with_generator(0.5, &that_keeps(Kind::LabelDropout, &kept)).unwrap();
         let mut labels = case.labels.clone();

@@ -22,6 +22,10 @@ module! {
         prob,
         /// How many elements a block has along each axis, at least 1.
         block_size: usize = 7 => Config::with_block_size,
+        /// Whether blocks may lie anywhere, and are cut at the border, as in timm.
+        clipping: bool = false => Config::with_clipping,
+        /// Whether all channels of a sample lose the same blocks, as in timm.
+        coupled_channels: bool = false => Config::with_coupled_channels,
     }
 }
 
@@ -33,6 +37,10 @@ module! {
         prob,
         /// How many elements a block has along each axis, at least 1.
         block_size: usize = 7 => Config::with_block_size,
+        /// Whether blocks may lie anywhere, and are cut at the border, as in timm.
+        clipping: bool = false => Config::with_clipping,
+        /// Whether all channels of a sample lose the same blocks, as in timm.
+        coupled_channels: bool = false => Config::with_coupled_channels,
     }
 }
 

@@ -10,7 +10,7 @@ use super::Ended;
 use crate::interrupt;
 use crate::io::files::{Staged, publish};
 use crate::io::source::{Source, shown};
-use crate::mlp::prediction::{Columns, Predictor, ROWS, SEED};
+use crate::mlp::prediction::{Columns, Predictor, SEED};
 use crate::mlp::run::{load_model, load_settings};
 use crate::settings::CsvOptions;
 use crate::settings::numbers::{count, seed};
@@ -65,10 +65,7 @@ pub fn predict(args: &PredictArgs) -> Result<Ended> {
         args.run.display()
     );
     let model = load_model(&args.run, &settings, &schema)?;
-    let predictor = match args.samples {
-        Some(samples) => Predictor::sampling(model, &settings.dropout, samples, args.seed),
-        None => Predictor::once(model),
-    };
+    let predictor = Predictor::new(model, &settings.dropout, args.samples, args.seed);
     let predictions = Predictions { args, schema: &schema, predictor };
     interrupt::listen()?;
     match &args.output {
@@ -102,6 +99,7 @@ fn is_parquet(path: &Path) -> Result<bool> {
     }
 }
 
+/// All rows that are to be predicted.
 struct Predictions<'a> {
     args: &'a PredictArgs,
     schema: &'a Schema,
@@ -130,7 +128,7 @@ impl Predictions<'_> {
         let mut table = TableWriter::new(output, &header, as_parquet)?;
         while !rows.features.is_empty() && !interrupt::noted() {
             let mut kept = rows.kept.drain(..);
-            for prediction in predictor.predict(schema, &rows.features)? {
+            for prediction in predictor.predict(schema, &rows.features) {
                 let kept = kept.by_ref().take(args.keep.len());
                 let row: Vec<Value> = kept.chain(columns.values(&schema.target, &prediction)).collect();
                 table.add(&row)?;
@@ -145,6 +143,9 @@ impl Predictions<'_> {
         table.finish()
     }
 }
+
+/// How many rows are read at once.
+const READ: usize = 1024;
 
 /// The rows of a table, some at a time.
 struct Rows<'a> {
@@ -174,7 +175,7 @@ impl<'a> Rows<'a> {
             places,
             cells,
             features: Vec::new(),
-            most: ROWS * schema.inputs(),
+            most: READ * schema.inputs(),
             kept: Vec::new(),
             count: 0,
         })

@@ -38,8 +38,8 @@ use crate::{interrupt, report};
 #[derive(clap::Args)]
 #[command(mut_arg("batches", |batches| batches.hide(true)))]
 pub struct SweepArgs {
-    /// The rates to try, or other amounts of noise, for a layer whose table stands in the file that --config names; with --search
-    /// tpe the lowest and the highest [default: 0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]
+    /// The rates to try, or other amounts of noise, of the layer that the file of --config names; with --search tpe the lowest and
+    /// the highest [default: 0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]
     #[arg(long, value_name = "P,...", value_delimiter = ',', help_heading = SWEEP)]
     rates: Option<Vec<NotNegative>>,
     /// The number of seeds for each rate: --seed and the numbers after it
@@ -207,10 +207,7 @@ fn train_chosen(settings: &MlpSettings, table: &Table, folder: &Path, quiet: boo
 
 impl SweepArgs {
     fn sampler(&self, settings: &Settings) -> Result<Sampler> {
-        let dropout = match settings {
-            Settings::Mlp(settings) => &settings.dropout,
-            Settings::Gpt(settings) => &settings.dropout,
-        };
+        let dropout = settings.dropout();
         let mut rates: Vec<f64> = match &self.rates {
             Some(rates) => rates.iter().copied().map(NotNegative::get).collect(),
             None => (0..=8).map(|tenth| f64::from(tenth) / 10.0).collect(),

@@ -31,10 +31,10 @@ pub fn new_model(
     generator: &Generator,
     device: &Device,
 ) -> Mlp {
-    Mlp::new(sizes, |bound| rng.random_range(-bound..bound), || dropout(config, generator), device)
+    Mlp::new(sizes, |bound| rng.random_range(-bound..bound), || layer(config, generator), device)
 }
 
 /// A dropout layer with masks from a generator.
-pub fn dropout(config: &Config, generator: &Generator) -> DropoutLayer {
+pub fn layer(config: &Config, generator: &Generator) -> DropoutLayer {
     DropoutLayer::from_config(config.clone(), generator)
 }

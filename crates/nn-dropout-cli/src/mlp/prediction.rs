@@ -1,16 +1,15 @@
-//! Predictions of a perceptron, and how uncertain they are: Monte Carlo dropout predicts all rows again and again, each time with
-//! another sub-network.
+//! Predictions of a perceptron, and how uncertain they are: Monte Carlo dropout predicts each row again and again with dropout on.
 //!
 //! Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty in deep learning", ICML 2016.
 
 use std::num::NonZeroUsize;
 
-use anyhow::Result;
+use burn::module::Module;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use nn_dropout::{Config, Generator, Mode, MonteCarlo, Schedule};
 
-use super::model::{Mlp, dropout};
+use super::model::{Mlp, layer};
 use crate::table::{Kind, Schema, Target, Value};
 
 /// The default seed of the masks.
@@ -32,67 +31,74 @@ impl Prediction {
         let classes = 0..self.outputs.len();
         classes.rev().max_by(|&a, &b| self.outputs[a].total_cmp(&self.outputs[b])).expect("there are classes")
     }
-
-    /// The predictions for all rows, from the outputs of all samples.
-    fn of(statistics: &MonteCarlo, target: &Target) -> Vec<Self> {
-        let outputs = statistics.mean().chunks(target.outputs()).map(<[f64]>::to_vec);
-        let (uncertainty, information) = match target {
-            Target::Classes(_) => (statistics.entropy(), statistics.mutual_information()),
-            Target::Numbers(_) | Target::Dates(..) => (statistics.deviation(), vec![0.0; outputs.len()]),
-        };
-        let rows = outputs.zip(uncertainty).zip(information);
-        rows.map(|((outputs, uncertainty), mutual_information)| Self { outputs, uncertainty, mutual_information })
-            .collect()
-    }
 }
 
-/// The rows that are predicted at once. They are always as many, since the last digits of a matrix product depend on its size: so
-/// what is predicted for a row depends on no other row.
-pub const ROWS: usize = 256;
-
-/// A trained network that predicts rows.
+/// A perceptron that predicts rows: several times each, with dropout on, or once without.
+///
+/// A sample is one sub-network, the same for all rows. So what is predicted for a row does not depend on the others, nor on
+/// their order.
+///
+/// Kirsch, van Amersfoort and Gal, "BatchBALD: efficient and diverse batch acquisition for deep Bayesian active learning",
+/// NeurIPS 2019.
 pub struct Predictor {
     model: Mlp,
-    /// Where the masks of samples come from.
     generator: Generator,
     seed: u64,
-    samples: usize,
+    samples: Option<NonZeroUsize>,
 }
 
+/// The number of rows that a network is given at once, filled up with zeros: a matrix product may round otherwise for another
+/// number of rows.
+const ROWS: usize = 128;
+
 impl Predictor {
-    /// Predicts each row once, with dropout off. The model is in eval mode.
-    pub fn once(model: Mlp) -> Self {
-        Self { model, generator: Generator::philox(SEED), seed: SEED, samples: 1 }
-    }
-
-    /// Predicts each row so many times with all the dropout of the training, by masks from a seed.
-    pub fn sampling(model: Mlp, config: &Config, samples: NonZeroUsize, seed: u64) -> Self {
+    /// The model, on a device without autodiff, with masks from a seed. They have all the noise of `dropout`, whatever its schedule.
+    pub fn new(model: Mlp, dropout: &Config, samples: Option<NonZeroUsize>, seed: u64) -> Self {
         let generator = Generator::philox(seed);
-        let config = config.clone().with_schedule(Schedule::Constant);
-        let model = model.with_dropout(|| dropout(&config, &generator).with_mode(Mode::MonteCarlo));
-        Self { model, generator, seed, samples: samples.get() }
+        let dropout = dropout.clone().with_schedule(Schedule::Constant);
+        let mode = if samples.is_some() { Mode::MonteCarlo } else { Mode::Eval };
+        // No backward pass will follow, so nothing has to be kept for one.
+        let model = model.with_dropout(|| layer(&dropout, &generator).with_mode(mode)).no_grad();
+        Self { model, generator, seed, samples }
     }
 
-    /// Predicts encoded rows. Sample number s is one sub-network for all of them.
-    pub fn predict(&self, schema: &Schema, features: &[f32]) -> Result<Vec<Prediction>> {
-        let width = schema.inputs();
-        let mut predictions = Vec::with_capacity(features.len() / width);
-        for rows in features.chunks(ROWS * width) {
-            let mut padded = rows.to_vec();
-            padded.resize(ROWS * width, 0.0);
-            let x = Tensor::<2>::from_data(TensorData::new(padded, [ROWS, width]), &Device::flex());
-            let mut statistics = MonteCarlo::new(schema.target.outputs());
+    /// Predicts encoded rows.
+    pub fn predict(&self, schema: &Schema, features: &[f32]) -> Vec<Prediction> {
+        let (inputs, outputs) = (schema.inputs(), schema.target.outputs());
+        let predict = |rows: &[f32]| {
+            let mut filled = rows.to_vec();
+            filled.resize(ROWS * inputs, 0.0);
+            let x = Tensor::<2>::from_data(TensorData::new(filled, [ROWS, inputs]), &Device::flex());
+            // Sample number s is step s of each layer, for these rows as for all others.
             self.generator.manual_seed(self.seed);
-            for _sample in 0..self.samples {
-                let outputs = self.model.forward(x.clone());
-                let outputs = if let Target::Classes(_) = schema.target { softmax(outputs, 1) } else { outputs };
-                let outputs: Vec<f32> = outputs.into_data().iter().collect();
-                statistics.add(&outputs[..rows.len() / width * schema.target.outputs()])?;
+            let mut statistics = MonteCarlo::new(outputs);
+            for _ in 0..self.samples.map_or(1, NonZeroUsize::get) {
+                let sample = self.model.forward(x.clone());
+                let sample = if let Target::Classes(_) = schema.target { softmax(sample, 1) } else { sample };
+                let sample: Vec<f32> = sample.into_data().iter().take(rows.len() / inputs * outputs).collect();
+                statistics.add(&sample).unwrap_or_else(|error| unreachable!("all are alike, but: {error}"));
             }
-            predictions.extend(Prediction::of(&statistics, &schema.target));
-        }
-        Ok(predictions)
+            predictions(&statistics, &schema.target)
+        };
+        features.chunks(ROWS * inputs).flat_map(predict).collect()
     }
+}
+
+/// The prediction for each row.
+fn predictions(statistics: &MonteCarlo, target: &Target) -> Vec<Prediction> {
+    let means = statistics.mean().chunks(target.outputs());
+    let uncertainties = match target {
+        Target::Classes(_) => statistics.entropy().into_iter().zip(statistics.mutual_information()).collect(),
+        Target::Numbers(_) | Target::Dates(..) => {
+            statistics.deviation().into_iter().map(|deviation| (deviation, 0.0)).collect::<Vec<_>>()
+        }
+    };
+    let of_row = |(means, (uncertainty, mutual_information)): (&[f64], _)| Prediction {
+        outputs: means.to_vec(),
+        uncertainty,
+        mutual_information,
+    };
+    means.zip(uncertainties).map(of_row).collect()
 }
 
 /// The number that is written like this, and in no other way.

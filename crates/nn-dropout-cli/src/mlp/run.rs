@@ -57,9 +57,8 @@ pub fn load_settings(run: &Path) -> Result<(MlpSettings, Schema)> {
 
 /// The trained model of the run, in eval mode.
 pub fn load_model(run: &Path, settings: &MlpSettings, schema: &Schema) -> Result<Mlp> {
-    // It acts on autodiff devices only.
-    let (generator, device) = (Generator::philox(settings.seed), Device::flex());
-    let model = new_model(&sizes(settings, schema), &settings.dropout, &mut rng(0, 0), &generator, &device);
+    let generator = Generator::philox(0);
+    let model = new_model(&sizes(settings, schema), &settings.dropout, &mut rng(0, 0), &generator, &Device::flex());
     let weights = run.join(WEIGHTS);
     weights::load(model, read(&weights)?, |_| false).with_context(|| weights.display().to_string())
 }

@@ -87,15 +87,15 @@ pub fn html(
 }
 
 /// The number of predictions per validation row.
-const SAMPLES: NonZeroUsize = NonZeroUsize::new(20).expect("it is not 0");
+const SAMPLES: usize = 20;
 
 /// A section on whether the model is more uncertain where it is wrong; empty without dropout. The model is in eval mode.
 pub fn uncertainty(settings: &MlpSettings, split: &Split, model: Mlp, folder: &Path) -> Result<Markup> {
     if settings.dropout.amount() == 0.0 {
         return Ok(html! {});
     }
-    let predictor = Predictor::sampling(model, &settings.dropout, SAMPLES, SEED);
-    let predictions = predictor.predict(&split.schema, split.validation.rows())?;
+    let predictor = Predictor::new(model, &settings.dropout, NonZeroUsize::new(SAMPLES), SEED);
+    let predictions = predictor.predict(&split.schema, split.validation.rows());
     let Reliability { kept, halves, auroc } = Reliability::of(&predictions, &split.validation);
     let metric = settings.task.metric();
     let (y, factor) = match &split.schema.target {

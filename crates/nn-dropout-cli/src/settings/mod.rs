@@ -41,6 +41,13 @@ impl Settings {
         Self::of(file::read(config)?)
     }
 
+    pub fn dropout(&self) -> &Config {
+        match self {
+            Self::Mlp(settings) => &settings.dropout,
+            Self::Gpt(settings) => &settings.dropout,
+        }
+    }
+
     pub fn of(options: Options) -> Result<Self> {
         let model = options.model.unwrap_or_default();
         options.check(model)?;

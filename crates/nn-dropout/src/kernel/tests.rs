@@ -276,8 +276,8 @@ fn one_by_one<T: Element>(affine: Affine<T>, mask: &Family, bit: u64, x: T) -> T
     };
     match (affine, mask.keeps(bit)) {
         (Affine::Scale([scale, _]), true) | (Affine::Scale([_, scale]), false) => x * scale,
-        (Affine::ScaleAndShift([scale, _], [shift, _]), true) => x * scale + shift,
-        (Affine::ScaleAndShift([_, scale], [_, shift]), false) => x * scale + shift,
+        (Affine::ScaleAndShift([scale, _], [shift, _]), true)
+        | (Affine::ScaleAndShift([_, scale], [_, shift]), false) => x * scale + shift,
         (Affine::Divide(divisor), true) => x / divisor,
         (Affine::Divide(_), false) => T::default(),
         (Affine::MultiplyBy(distribution, amount), _) => x * number(distribution, 1.0, amount),

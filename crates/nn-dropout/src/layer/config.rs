@@ -234,6 +234,8 @@ impl Config {
             (self.mode == PathMode::Batch).then(|| ("mode", "batch".to_owned())),
             (!self.scale_by_keep).then(|| ("scale_by_keep", "False".to_owned())),
             has_blocks.then(|| ("block_size", self.block_size.to_string())),
+            self.clipping.then(|| ("clipping", "True".to_owned())),
+            self.coupled_channels.then(|| ("coupled_channels", "True".to_owned())),
         ];
         options.into_iter().flatten().collect()
     }
@@ -268,11 +270,6 @@ impl fmt::Display for Config {
         }
         for (name, value) in self.options() {
             write!(f, ", {name}={value}")?;
-        }
-        for (name, is_on) in [("clipping", self.clipping), ("coupled_channels", self.coupled_channels)] {
-            if is_on {
-                write!(f, ", {name}=True")?;
-            }
         }
         f.write_str(")")
     }
