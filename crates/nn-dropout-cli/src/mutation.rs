@@ -10,7 +10,7 @@ use anyhow::Result;
 use burn::tensor::Device;
 use indicatif::ProgressBar;
 use maud::Markup;
-use nn_dropout::{Generator, GeneratorState, Input, Kind, Layer, Probability};
+use nn_dropout::{Config, Generator, GeneratorState, Input, Kind, Layer, Probability};
 use nn_dropout_models::GptConfig;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -205,7 +205,10 @@ fn settings_are_read_or_refused() {
     let mlp = "# A table.\ndata = 'animals.csv'\ntarget = \"kind\"\nignore = [\"name\", 'tail']\ntask = 'classification'\ndropout = 0.5\n\
                hidden = [64,\n  32]\nepochs = 1_000\nlearning_rate = 3e-3\nseed = -1\nquiet = true\n";
     let gpt = "model = 'gpt'\r\ndata = \"text.txt\"\r\nbias = false\r\nbeta1 = 0.9\r\nrng = 'torch'\r\n";
-    check("settings", &[mlp, gpt].map(|text| text.as_bytes().to_vec()), 5000, |bytes| {
+    let inline =
+        "dropout = { kind = 'dropout', p = 0.1, shared_axes = [1], schedule = { kind = 'linear', steps = 10 } }\n";
+    let section = "epochs = 3\n[dropout]\nkind = \"drop-path\"\np = 1e-1\nmode = 'batch'\nscale_by_keep = false\n";
+    check("settings", &[mlp, gpt, inline, section].map(|text| text.as_bytes().to_vec()), 5000, |bytes| {
         settings(&text::decode(bytes.to_vec())?.text).map(drop)
     });
 }
@@ -279,7 +282,7 @@ fn studies_are_continued_or_refused() {
     let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
     let objective = Objective::load(settings("epochs = 2").unwrap()).unwrap();
     let study = || Study {
-        sampler: Sampler::Grid([0.0, 0.5].map(|rate| Probability::new(rate).unwrap()).to_vec()),
+        sampler: Sampler::Grid([0.0, 0.5].map(|rate| Config::new(Kind::Dropout, rate).unwrap()).to_vec()),
         seed: 42,
         seeds: 3,
         metric: objective.metric(),

@@ -1,7 +1,8 @@
 //! What all training loops share.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use nn_dropout::{Config, DrawError, Effect, Generator, Kind, Layer, Schedule};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -31,6 +32,59 @@ pub fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
     rng.set_stream(stream);
     rng
 }
+
+/// A network's activations: tensors whose first axis is a batch.
+pub struct Activations {
+    /// What they are, for messages.
+    pub name: &'static str,
+    /// Their shapes without the batch, each of any size.
+    pub shapes: &'static [&'static [usize]],
+}
+
+impl Activations {
+    /// Refuses dropout that does not take them.
+    pub fn check(&self, config: &Config, generator: &Generator) -> Result<()> {
+        let Err(why) = self.takes(config, generator) else { return Ok(()) };
+        let takes = |kind: &Kind| {
+            let plain = Config::new(*kind, AMOUNT);
+            kind.takes_one_tensor() && plain.is_ok_and(|config| self.takes(&config, generator).is_ok())
+        };
+        let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(takes).collect();
+        if kinds.contains(&config.kind()) {
+            bail!("dropout of {}: {why}", self.name);
+        }
+        let kinds: Vec<String> = kinds.into_iter().map(Kind::name).collect();
+        bail!("dropout of {}: {why}; expected one of {}", self.name, kinds.join(", "))
+    }
+
+    /// Whether a layer takes them, and takes their first axis for a batch.
+    fn takes(&self, config: &Config, generator: &Generator) -> Result<()> {
+        let kind = config.kind().name();
+        // What it does at another time, or with another amount, it may do to fewer elements, but not to others.
+        let config = config.clone().with_amount(AMOUNT)?.with_schedule(Schedule::Constant);
+        // A generator of the same kind, so that this one does not move.
+        let mut layer = Layer::from_config(config, &Generator::from_state(generator.state()));
+        layer.monte_carlo();
+        for &shape in self.shapes {
+            let of_batch = |size: usize| match layer.draw(&[&[size], shape].concat()) {
+                Err(DrawError::Numbers(_)) => {
+                    Err(anyhow!("{kind} needs --rng philox: PyTorch's masks have no numbers"))
+                }
+                draw => Ok(draw?),
+            };
+            let [small, large] = [2, 3].map(of_batch);
+            let (Some(small), Some(large)) = (small?, large?) else { continue };
+            ensure!(small.effect() != Effect::DropKey, "drop-key is for the scores before a softmax");
+            let strides = small.index().strides(&[&[2], shape].concat())?;
+            let is_batch = strides[0] == 0 && small.effect() == large.effect();
+            ensure!(is_batch, "{kind} does not take the first axis for a batch of samples");
+        }
+        Ok(())
+    }
+}
+
+/// Any amount of noise that all layers can have.
+const AMOUNT: f64 = 0.5;
 
 /// A bar over `count` units, shown on a terminal only.
 pub fn progress_bar(unit: &str, count: usize, quiet: bool) -> ProgressBar {

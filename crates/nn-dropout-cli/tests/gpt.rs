@@ -194,6 +194,77 @@ fn a_finished_run_can_be_made_longer_and_a_changed_one_cannot_resume() {
 }
 
 #[test]
+fn dropout_of_another_kind_resumes_with_its_schedule() {
+    let folder = with_text();
+    let train = |dropout: &str, steps: &str| {
+        common::said(&folder, &[TINY, &["--max-iters", steps, "--force", "--dropout", dropout]].concat());
+        results(&folder, "run")
+    };
+    // Interrupted after half of the steps.
+    let resumed = |dropout: &str| {
+        train(dropout, "20");
+        succeed(&folder, &["train", "--out", "run", "--resume", "--max-iters", "40"]);
+        results(&folder, "run")
+    };
+    let (none, plain) = (train("0", "40"), train("0.3", "40"));
+    for dropout in [
+        "kind = 'token-dropout', p = 0.3",
+        "kind = 'drop-path', p = 0.3",
+        "kind = 'gaussian-dropout', p = 0.3",
+        "kind = 'dropout', p = 0.3, shared_axes = [1]",
+        "kind = 'dropout', p = 0.3, schedule = { kind = 'linear', steps = 30 }",
+    ] {
+        let whole = train(dropout, "40");
+        let config = read(&folder, "config.toml");
+        assert!(whole != none && whole != plain, "{dropout}");
+        assert!(resumed(dropout) == whole && read(&folder, "config.toml") == config, "{dropout}");
+    }
+    // The schedule counts the optimiser's steps, before an interruption and after it.
+    let late =
+        |steps: u64| resumed(&format!("kind = 'dropout', p = 0.3, schedule = {{ kind = 'late', steps = {steps} }}"));
+    assert!(late(40) == none && late(39) != none);
+    let [metrics, _] = late(20);
+    let start =
+        |metrics: &[u8]| String::from_utf8_lossy(metrics).lines().take(3).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(start(&metrics), start(&none[0]));
+    assert!(metrics != none[0]);
+}
+
+#[test]
+fn dropout_that_takes_no_activations_of_a_gpt_is_refused_before_the_training() {
+    let folder = with_text();
+    let of = "dropout of a GPT's [batch, token, channel] and [batch, head, query, key]";
+    let kinds = "dropout, dropout2d, alpha-dropout, feature-alpha-dropout, drop-path, gaussian-dropout, gaussian-noise, neftune-noise, \
+                 token-dropout";
+    let no_batch =
+        |kind: &str| format!("{kind} does not take the first axis for a batch of samples; expected one of {kinds}");
+    for (dropout, why) in [
+        ("kind = 'dropout3d', p = 0.1", no_batch("dropout3d")),
+        ("kind = 'drop-connect', p = 0.1", no_batch("drop-connect")),
+        ("kind = 'embedding-dropout', p = 0", no_batch("embedding-dropout")),
+        (
+            "kind = 'drop-block2d', p = 0.1",
+            format!(
+                "drop-block2d takes tensors of 4 dimensions (sample, channel, height, width), but got 3; expected one of {kinds}"
+            ),
+        ),
+        ("kind = 'drop-key', p = 0.1", format!("drop-key is for the scores before a softmax; expected one of {kinds}")),
+        (
+            "kind = 'dropout', p = 0.1, shared_axes = [3]",
+            "axis 3 cannot be shared by a tensor of 3 dimensions; they are numbered from 0".to_owned(),
+        ),
+    ] {
+        refuse(&folder, &[TINY, &["--dropout", dropout]].concat(), &format!("{of}: {why}"));
+    }
+    let line = common::refuse(&folder, &[TINY, &["--dropout", "kind = 'dropout1d', p = 0.1"]].concat());
+    assert!(line.contains("dropout1d: Expected 2D or 3D input, but received a 4D input."), "{line}");
+    let torch = "gaussian-noise needs --rng philox: PyTorch's masks have no numbers; expected one of dropout, dropout2d, alpha-dropout, \
+                 feature-alpha-dropout, drop-path, token-dropout";
+    let dropout = ["--rng", "torch", "--dropout", "kind = 'gaussian-noise', stddev = 0.1"];
+    refuse(&folder, &[TINY, &dropout].concat(), &format!("{of}: {torch}"));
+}
+
+#[test]
 fn what_only_some_editors_write_is_left_out_of_a_text_with_a_note() {
     let folder = with_text();
     let train = [TINY, &["--max-iters", "20"]].concat();

@@ -371,9 +371,14 @@ fn a_rows_prediction_does_not_depend_on_the_others() {
     let folder = TempDir::new().unwrap();
     let text = table(|a, b| if a + b > 1.0 { "far" } else { "near" }.to_owned());
     let numbers = table(|a, b| (2.0 * a - b).to_string());
-    for (name, text, task) in [("classes", &text, "classification"), ("numbers", &numbers, "regression")] {
+    for (name, text, options) in [
+        ("classes", &text, "--dropout 0.5"),
+        ("numbers", &numbers, "--task regression --dropout 0.5"),
+        ("noise", &text, r#"--dropout kind="gaussian-dropout",p=0.5"#),
+        ("paths", &text, r#"--dropout {kind="drop-path",p=0.5,schedule={kind="linear",steps=9}}"#),
+    ] {
         fs::write(folder.path().join(format!("{name}.csv")), text).unwrap();
-        let train = format!("train --data {name}.csv --target y --task {task} --hidden 96,33 --epochs 3 --out {name}");
+        let train = format!("train --data {name}.csv --target y {options} --hidden 96,33 --epochs 3 --out {name}");
         succeed(&folder, &words(&train));
         let rows: Vec<&str> = text.lines().skip(1).collect();
         let predict = |rows: &[&str], more: &str| -> Vec<String> {

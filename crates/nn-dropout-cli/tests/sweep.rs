@@ -201,6 +201,78 @@ fn a_regression_and_a_text_have_their_rate_too() {
 }
 
 #[test]
+fn the_layer_of_the_settings_is_tried_with_several_amounts() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "path.toml", "dropout = { kind = 'drop-path', p = 0.1, mode = 'batch' }\n");
+    let sweep = |line: &str| succeed(&folder, &words(&format!("{QUICK} {line}")));
+    let printed = sweep("--config path.toml --out path");
+    assert!(printed.contains("\ndrop-path p = 0"), "{printed}");
+    for row in results(&folder, "path") {
+        let table = format!("kind='drop-path',p={},mode='batch'", row[0]);
+        let line =
+            format!("train --hidden 16 --epochs 3 --seed {} --quiet --out run --force --dropout {table}", row[1]);
+        succeed(&folder, &words(&line));
+        let metrics = read(&folder, "run/metrics.csv");
+        let last: Vec<&str> = metrics.lines().last().unwrap().split(',').collect();
+        assert_eq!([&row[2], &row[3]], [last[2], last[4]], "{row:?}");
+    }
+    let recommended = read(&folder, "path/recommended.toml");
+    assert!(
+        recommended.contains("kind = \"drop-path\"\n") && recommended.contains("mode = \"batch\"\n"),
+        "{recommended}"
+    );
+    assert_eq!(recommended, read(&folder, "path/chosen/config.toml"));
+    // The options are in the settings alone, so there is no line of code.
+    let report = read(&folder, "path/report.html");
+    assert!(report.contains("drop-path p = ") && !report.contains("nn.Dropout(") && !report.contains("DropPath"));
+
+    // Another amount in the file is the same experiment, and what is recommended has one.
+    write(&folder, "other.toml", "[dropout]\nkind = 'drop-path'\np = 0.7\nmode = 'batch'\n");
+    assert_eq!(sweep("--config other.toml --out path"), printed);
+    assert_eq!(sweep("--config path/recommended.toml --out path"), printed);
+    // Another kind is another one, and so is another option.
+    let refused = |dropout: &str, expected: &str| {
+        write(&folder, "other.toml", dropout);
+        let line = refuse(&folder, &words(&format!("{QUICK} --config other.toml --out path")));
+        assert_eq!(line, format!("error: path/study.db: a study of another experiment: it has {expected}"));
+    };
+    refused(
+        "dropout = { kind = 'alpha-dropout', p = 0.1 }",
+        r#"dropout = { kind = "drop-path", mode = "batch" }, not { kind = "alpha-dropout" }"#,
+    );
+    refused(
+        "dropout = { kind = 'drop-path', p = 0.1 }",
+        r#"dropout = { kind = "drop-path", mode = "batch" }, not { kind = "drop-path" }"#,
+    );
+    refused("dropout = 0.1", r#"dropout = { kind = "drop-path", mode = "batch" }, and now no dropout"#);
+    sweep("--out plain");
+    let line = refuse(&folder, &words(&format!("{QUICK} --config path.toml --out plain")));
+    let expected = r#"it has no dropout, and now dropout = { kind = "drop-path", mode = "batch" }"#;
+    assert_eq!(line, format!("error: plain/study.db: a study of another experiment: {expected}"));
+
+    // Amounts above 1 are standard deviations, say.
+    write(&folder, "noise.toml", "dropout = { kind = 'gaussian-noise', stddev = 1.0 }\n");
+    let noise = QUICK.replace("0,0.5", "0,2.5") + " --config noise.toml --out noise";
+    let printed = succeed(&folder, &words(&noise));
+    assert!(printed.trim_start().starts_with("stddev ") && printed.contains("\ngaussian-noise stddev = "), "{printed}");
+    let amounts: Vec<String> = results(&folder, "noise").into_iter().map(|row| row[0].clone()).collect();
+    assert_eq!(amounts, ["0.0", "2.5", "0.0", "2.5"]);
+    let report = read(&folder, "noise/report.html");
+    assert!(report.contains("nn_dropout_burn::GaussianNoiseConfig::new(") && !report.contains("nanoGPT"));
+    let tpe = "sweep --search tpe --rates 0,2 --trials 3 --seeds 1 --hidden 4 --epochs 1 --quiet --config noise.toml --out tpe";
+    succeed(&folder, &words(tpe));
+    assert_eq!(results(&folder, "tpe").len(), 3);
+
+    write(&folder, "gaussian.toml", "dropout = { kind = 'gaussian-dropout', p = 0.1 }\n");
+    let line = refuse(&folder, &words("sweep --rates 0,1 --config gaussian.toml"));
+    let expected = "--rates: gaussian-dropout takes p below 1: the variance of its noise is p / (1 - p)";
+    assert_eq!(line, format!("error: {expected}"));
+    write(&folder, "token.toml", "dropout = { kind = 'token-dropout', p = 0.1 }\n");
+    let line = refuse(&folder, &words("sweep --config token.toml"));
+    assert!(line.contains("token-dropout does not take the first axis for a batch"), "{line}");
+}
+
+#[test]
 fn a_time_budget_stops_and_the_same_command_continues() {
     let folder = TempDir::new().unwrap();
     let printed = succeed(&folder, &words(&format!("{QUICK} --time-budget 0s")));
@@ -542,12 +614,9 @@ fn bad_options_are_refused_in_one_line() {
     write(&folder, "story.txt", &story());
     for (options, expected) in [
         ("--rates 0,1.5", "dropout probability has to be between 0 and 1, but got 1.5"),
-        ("--rates 0,x", "expected a number between 0 and 1, but got x"),
-        (
-            "--rates -0.1,0.2",
-            "'-0.1' for '--rates <P,...>': dropout probability has to be between 0 and 1, but got -0.1",
-        ),
-        ("--rates --seeds", "'--seeds' for '--rates <P,...>': expected a number between 0 and 1, but got --seeds"),
+        ("--rates 0,x", "expected a number of at least 0, but got x"),
+        ("--rates -0.1,0.2", "'-0.1' for '--rates <P,...>': expected a number of at least 0, but got -0.1"),
+        ("--rates --seeds", "'--seeds' for '--rates <P,...>': expected a number of at least 0, but got --seeds"),
         ("--jobs -1", "'-1' for '--jobs <N>': expected a whole number of at least 1, but got -1"),
         ("--hidden -5,3", "'-5' for '--hidden <SIZES>': expected a whole number of at least 1, but got -5"),
         (

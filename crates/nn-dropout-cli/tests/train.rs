@@ -387,7 +387,16 @@ fn bad_options_are_refused_in_one_line() {
         (["--dropout", "1.5"], "dropout probability has to be between 0 and 1, but got 1.5"),
         (["--dropout", "-0.1"], "dropout probability has to be between 0 and 1, but got -0.1"),
         (["--dropout", "nan"], "dropout probability has to be between 0 and 1, but got NaN"),
-        (["--dropout", "half"], "expected a number between 0 and 1, but got half"),
+        (
+            ["--dropout", "half"],
+            r#"expected a number between 0 and 1, or a table such as { kind = "drop-path", p = 0.1 }, but got half"#,
+        ),
+        (["--dropout", "kind = \"drop-path\""], "drop-path needs `p`"),
+        (["--dropout", "{ p = 0.1 }"], r#"a table has a key `kind`, as in dropout = { kind = "drop-path", p = 0.1 }"#),
+        (
+            ["--dropout", "kind = \"drop-path\", p = 2"],
+            "key `p`: dropout probability has to be between 0 and 1, but got 2",
+        ),
         (["--hidden", "-5"], "'-5' for '--hidden <SIZES>': expected a whole number of at least 1, but got -5"),
         (["--hidden", "-5,-6"], "'-5' for '--hidden <SIZES>': expected a whole number of at least 1, but got -5"),
         (["--seed", "-x"], "'-x' for '--seed <N>': expected a whole number from -2^63 to 2^64 - 1, but got -x"),
@@ -421,7 +430,10 @@ fn bad_config_files_are_refused_with_file_key_and_expectation() {
     let folder = TempDir::new().unwrap();
     for (text, expected) in [
         ("dropout = 1.5", "key `dropout`: dropout probability has to be between 0 and 1, but got 1.5"),
-        ("dropout = \"half\"", "key `dropout`: expected a number between 0 and 1, but got \"half\""),
+        (
+            "dropout = \"half\"",
+            r#"key `dropout`: expected a number between 0 and 1, or a table such as { kind = "drop-path", p = 0.1 }, but got "half""#,
+        ),
         ("epochs = 0", "key `epochs`: expected a whole number of at least 1, but got 0"),
         ("epochs = 2.5", "key `epochs`: expected a whole number of at least 1, but got 2.5"),
         ("hidden = [64, \"x\"]", "key `hidden`: expected a whole number of at least 1, but got \"x\""),
@@ -450,6 +462,190 @@ fn bad_config_files_are_refused_with_file_key_and_expectation() {
     }
     fs::write(folder.path().join("bad.toml"), [0xFF, 0xFE, b'e', 0]).unwrap();
     assert_eq!(refuse(&folder, &["train", "--config", "bad.toml"]), "error: bad.toml: expected a text in UTF-8");
+}
+
+/// The kinds of layers that a perceptron's activations can have.
+const KINDS: &str =
+    "dropout, dropout2d, alpha-dropout, feature-alpha-dropout, drop-path, gaussian-dropout, gaussian-noise";
+
+#[test]
+fn dropout_can_be_of_any_kind_that_takes_rows() {
+    let folder = TempDir::new().unwrap();
+    let run = |dropout: &str, out: &str| {
+        succeed(&folder, &with(QUICK, &["--dropout", dropout, "--force", "--out", out]));
+        read(&folder, &format!("{out}/metrics.csv"))
+    };
+    let plain = run("0.3", "plain");
+    assert!(read(&folder, "plain/config.toml").contains("\ndropout = 0.3\n"));
+    // The same layer as a table, and then written as the number.
+    assert_eq!(run("kind = 'dropout', p = 0.3", "table"), plain);
+    assert_eq!(read(&folder, "table/config.toml"), read(&folder, "plain/config.toml"));
+
+    for (dropout, said) in [
+        ("kind = 'dropout', p = 0.3, shared_axes = [0]", "dropout p = 0.3"),
+        ("kind = 'alpha-dropout', p = 0.3", "alpha-dropout p = 0.3"),
+        ("{ kind = 'drop-path', p = 0.3, mode = 'batch', scale_by_keep = false }", "drop-path p = 0.3"),
+        ("kind = 'gaussian-dropout', p = 0.3", "gaussian-dropout p = 0.3"),
+        ("kind = 'gaussian-noise', stddev = 2", "gaussian-noise stddev = 2"),
+        ("kind = 'dropout', p = 0.3, schedule = { kind = 'linear', steps = 20 }", "dropout p = 0.3"),
+    ] {
+        let metrics = run(dropout, "run");
+        assert_ne!(metrics, plain, "{dropout}");
+        let report = read(&folder, "run/report.html");
+        assert!(report.contains(&format!("<h1>Training with {said}</h1>")), "{dropout}");
+        // What is written is read again, from a section of a file as from a table in braces.
+        let config = read(&folder, "run/config.toml");
+        succeed(&folder, &["train", "--config", "run/config.toml", "--out", "again", "--force"]);
+        assert_eq!(read(&folder, "again/metrics.csv"), metrics, "{config}");
+        assert_eq!(read(&folder, "again/config.toml"), config);
+        let table = if dropout.starts_with('{') { dropout.to_owned() } else { format!("{{ {dropout} }}") };
+        write(&folder, "inline.toml", &format!("dropout = {table}"));
+        succeed(&folder, &with(QUICK, &["--config", "inline.toml", "--out", "again", "--force"]));
+        assert_eq!(read(&folder, "again/config.toml"), config);
+    }
+    succeed(&folder, &with(QUICK, &["--dropout", "kind = 'drop-path', p = 0.25"]));
+    succeed(&folder, &with(QUICK, &["--dropout", "kind = 'gaussian-noise', stddev = 1"]));
+    assert_eq!(
+        entries(&folder.path().join("runs")),
+        ["digits-drop-path-p0.25-seed42", "digits-gaussian-noise-stddev1.0-seed42"]
+    );
+}
+
+/// 1,797 digits, a quarter of them in batches of 32: 15 steps an epoch.
+#[test]
+fn a_schedule_counts_the_steps_of_the_optimiser() {
+    let folder = TempDir::new().unwrap();
+    let run = |dropout: &str| {
+        succeed(&folder, &with(QUICK, &["--dropout", dropout, "--force", "--out", "run"]));
+        metrics(&folder, "run")
+    };
+    let scheduled =
+        |kind: &str, steps: u64| run(&format!("kind='dropout', p=0.3, schedule={{kind='{kind}', steps={steps}}}"));
+    let (none, all) = (run("0"), run("0.3"));
+    assert_eq!(scheduled("late", 45), none);
+    assert_eq!(scheduled("late", 1_000), none);
+    assert_eq!(scheduled("early", 45), all);
+    let late = scheduled("late", 15);
+    assert!(late[0] == none[0] && late[1] != none[1], "{late:?}");
+    let early = scheduled("early", 30);
+    assert!(early[..2] == all[..2] && early[2] != all[2], "{early:?}");
+}
+
+#[test]
+fn dropout_that_takes_no_rows_is_refused_before_the_training() {
+    let folder = TempDir::new().unwrap();
+    let refused = |dropout: &str| {
+        let line = refuse(&folder, &with(QUICK, &["--dropout", dropout]));
+        line.strip_prefix("error: ").unwrap().to_owned()
+    };
+    let no_batch = |kind: &str| format!("{kind} does not take the first axis for a batch of samples");
+    for (kind, why) in [
+        ("dropout1d", no_batch("dropout1d")),
+        ("dropout3d", no_batch("dropout3d")),
+        ("drop-connect", no_batch("drop-connect")),
+        ("embedding-dropout", no_batch("embedding-dropout")),
+        ("token-dropout", no_batch("token-dropout")),
+        ("drop-key", "drop-key is for the scores before a softmax".to_owned()),
+        (
+            "drop-block2d",
+            "drop-block2d takes tensors of 4 dimensions (sample, channel, height, width), but got 2".to_owned(),
+        ),
+        (
+            "drop-block3d",
+            "drop-block3d takes tensors of 5 dimensions (sample, channel, depth, height, width), but got 2".to_owned(),
+        ),
+    ] {
+        // Whatever its amount and its schedule.
+        for rest in ["p = 0.5", "p = 0", "p = 0.1, schedule = { kind = 'late', steps = 1000 }"] {
+            let expected = format!("dropout of a perceptron's [rows, units]: {why}; expected one of {KINDS}");
+            assert_eq!(refused(&format!("kind = '{kind}', {rest}")), expected);
+        }
+    }
+    assert_eq!(
+        refused("kind = 'neftune-noise', alpha = 5"),
+        format!("dropout of a perceptron's [rows, units]: {}; expected one of {KINDS}", no_batch("neftune-noise"))
+    );
+    assert_eq!(
+        refused("kind = 'dropout', p = 0.1, shared_axes = [2]"),
+        "dropout of a perceptron's [rows, units]: axis 2 cannot be shared by a tensor of 2 dimensions; they are numbered from 0"
+    );
+    let zoneout = refused("kind = 'zoneout', p = 0.1");
+    assert!(
+        zoneout.contains("key `kind`: zoneout needs more than one tensor (")
+            && zoneout.contains("; expected one of dropout, ")
+    );
+
+    // A run whose settings were changed by hand.
+    succeed(&folder, &with(QUICK, &["--out", "run"]));
+    write(&folder, "row.csv", &format!("{}\n{}\n", pixels(|i| format!("pixel {i}")), pixels(|_| "0".to_owned())));
+    let config = read(&folder, "run/config.toml");
+    for (dropout, message) in [
+        ("{ kind = 'zoneout', p = 0.1 }", "key `dropout`: key `kind`: zoneout needs more than one tensor"),
+        ("{ kind = 'drop-block2d', p = 0.1 }", "drop-block2d takes tensors of 4 dimensions"),
+    ] {
+        write(&folder, "run/config.toml", &config.replace("dropout = 0.5", &format!("dropout = {dropout}")));
+        let line = refuse(&folder, &["predict", "--run", "run", "--data", "row.csv", "--samples", "2"]);
+        assert!(line.starts_with("error: run/config.toml: ") && line.contains(message), "{line}");
+    }
+}
+
+fn pixels(cell: impl Fn(usize) -> String) -> String {
+    (0..64).map(cell).collect::<Vec<_>>().join(",")
+}
+
+#[test]
+fn mistakes_in_a_table_of_dropout_are_named_with_what_is_accepted() {
+    let folder = TempDir::new().unwrap();
+    for (table, expected) in [
+        ("kind = 'drop-paht', p = 0.1", "key `kind`: expected one of dropout, dropout1d, "),
+        ("kind = 3, p = 0.1", "key `kind`: expected a text in quotes, but got 3"),
+        ("p = 0.1", "a table has a key `kind`, as in dropout = { kind = \"drop-path\", p = 0.1 }"),
+        ("kind = 'drop-path', pp = 0.1", "unknown key `pp`: did you mean `p`?"),
+        (
+            "kind = 'drop-path', p = 0.1, scale_by_kept = true",
+            "unknown key `scale_by_kept`: did you mean `scale_by_keep`?",
+        ),
+        (
+            "kind = 'drop-path', p = 0.1, foo = true",
+            "unknown key `foo`: the keys are kind, p, stddev, alpha, shared_axes, channels_last, mode, scale_by_keep, block_size, \
+             clipping, coupled_channels, schedule",
+        ),
+        ("kind = 'drop-path', p = 'x'", "key `p`: expected a number between 0 and 1, but got \"x\""),
+        ("kind = 'drop-path', p = 1.5", "key `p`: dropout probability has to be between 0 and 1, but got 1.5"),
+        ("kind = 'drop-path', stddev = 1.5", "`stddev` is not for drop-path, which takes `p`"),
+        ("kind = 'gaussian-noise'", "gaussian-noise needs `stddev`"),
+        ("kind = 'gaussian-noise', stddev = -1", "key `stddev`: expected a number of at least 0, but got -1"),
+        (
+            "kind = 'gaussian-dropout', p = 1",
+            "gaussian-dropout takes p below 1: the variance of its noise is p / (1 - p)",
+        ),
+        ("kind = 'dropout', p = 0.1, mode = 'row'", "`mode` is for drop-path, not for dropout"),
+        ("kind = 'drop-path', p = 0.1, mode = 'all'", "key `mode`: expected \"row\" or \"batch\", but got \"all\""),
+        ("kind = 'dropout', p = 0.1, shared_axes = 1", "key `shared_axes`: expected a list in brackets, but got 1"),
+        (
+            "kind = 'dropout', p = 0.1, shared_axes = [-1]",
+            "key `shared_axes`: expected a whole number of at least 0, but got -1",
+        ),
+        (
+            "kind = 'drop-block2d', p = 0.1, block_size = 0",
+            "key `block_size`: expected a whole number of at least 1, but got 0",
+        ),
+        ("kind = 'drop-path', p = 0.1, scale_by_keep = 1", "key `scale_by_keep`: expected true or false, but got 1"),
+        (
+            "kind = 'dropout', p = 0.1, schedule = { kind = 'lin', steps = 3 }",
+            "key `schedule`: unknown variant `lin`, expected one of `constant`, `linear`, `curriculum`, `early`, `early-linear`, `late`",
+        ),
+        ("kind = 'dropout', p = 0.1, schedule = { kind = 'linear' }", "key `schedule`: missing field `steps`"),
+        ("kind = 'dropout', p = 0.1, schedule = 'linear'", "key `schedule`: "),
+    ] {
+        write(&folder, "bad.toml", &format!("dropout = {{ {table} }}\n"));
+        for (line, start) in [
+            (refuse(&folder, &["train", "--dropout", table]), "error: invalid value '"),
+            (refuse(&folder, &["train", "--config", "bad.toml"]), "error: bad.toml: "),
+        ] {
+            assert!(line.starts_with(start) && line.contains(expected), "{table}: {line}");
+        }
+    }
 }
 
 #[cfg(unix)]

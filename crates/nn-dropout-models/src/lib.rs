@@ -23,6 +23,12 @@ impl Noise for nn_dropout_burn::Dropout {
     }
 }
 
+impl Noise for nn_dropout_burn::DropoutLayer {
+    fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.forward(x)
+    }
+}
+
 impl Noise for burn::nn::Dropout {
     fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         self.forward(x)

@@ -11,7 +11,7 @@ use crate::interrupt;
 use crate::io::files::{Staged, publish};
 use crate::io::npy::{npy_from_bytes, read_npy_bytes};
 use crate::io::tensors::{Format, TensorFile, parts};
-use crate::settings::LayerOptions;
+use crate::settings::layer::LayerOptions;
 use crate::settings::numbers::{seed, whole};
 
 /// Apply a layer to the tensors in a file

@@ -65,7 +65,7 @@ pub fn predict(args: &PredictArgs) -> Result<Ended> {
         args.run.display()
     );
     let model = load_model(&args.run, &settings, &schema)?;
-    let predictor = Predictor::new(model, settings.dropout, args.samples, args.seed);
+    let predictor = Predictor::new(model, &settings.dropout, args.samples, args.seed);
     let predictions = Predictions { args, schema: &schema, predictor };
     interrupt::listen()?;
     match &args.output {
@@ -78,9 +78,10 @@ pub fn predict(args: &PredictArgs) -> Result<Ended> {
         }
         None => predictions.write(stdout(), false)?.flush().context("cannot write the predictions")?,
     }
-    if args.samples.is_some() && settings.dropout.get() == 0.0 {
+    if args.samples.is_some() && settings.dropout.amount() == 0.0 {
         eprintln!(
-            "note: the run was trained with p = 0, so all samples of a row are the same; --samples needs a run with dropout"
+            "note: the run was trained with {} = 0, so all samples of a row are the same; --samples needs a run with dropout",
+            settings.dropout.kind().amount()
         );
     }
     Ok(Ended::Finished)

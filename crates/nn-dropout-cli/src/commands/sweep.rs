@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use clap::builder::UnknownArgumentValueParser;
 use indicatif::ProgressBar;
 use maud::Markup;
-use nn_dropout::Probability;
+use nn_dropout::Config;
 
 use super::Ended;
 use super::train::train_and_report;
@@ -19,7 +19,7 @@ use crate::io::run_dir::{REPORT, RunDir};
 use crate::mlp::run::{is_whole, load_model};
 use crate::mlp::trainer::MlpTrainer;
 use crate::settings::file::to_toml;
-use crate::settings::numbers::{Range, count, probability};
+use crate::settings::numbers::{NotNegative, Range, count};
 use crate::settings::{MlpSettings, Options, Output, Settings};
 use crate::sweep::{
     Answer, CHOSEN, Folder, Objective, Progress, RECOMMENDED, Results, Sampler, Space, Study, TRIALS, Trial, summary,
@@ -38,9 +38,10 @@ use crate::{interrupt, report};
 #[derive(clap::Args)]
 #[command(mut_arg("batches", |batches| batches.hide(true)))]
 pub struct SweepArgs {
-    /// The rates to try; with --search tpe the lowest and the highest [default: 0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]
-    #[arg(long, value_name = "P,...", value_delimiter = ',', value_parser = probability, help_heading = SWEEP)]
-    rates: Option<Vec<Probability>>,
+    /// The rates to try, or other amounts of noise, of the layer that the file of --config names; with --search tpe the lowest and
+    /// the highest [default: 0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]
+    #[arg(long, value_name = "P,...", value_delimiter = ',', help_heading = SWEEP)]
+    rates: Option<Vec<NotNegative>>,
     /// The number of seeds for each rate: --seed and the numbers after it
     #[arg(long, value_name = "N", value_parser = count, default_value = "3", help_heading = SWEEP)]
     seeds: NonZeroUsize,
@@ -206,21 +207,24 @@ fn train_chosen(settings: &MlpSettings, table: &Table, folder: &Path, quiet: boo
 
 impl SweepArgs {
     fn sampler(&self, settings: &Settings) -> Result<Sampler> {
-        let mut rates = match &self.rates {
-            Some(rates) => rates.clone(),
-            None => (0..=8).map(|tenth| Probability::new(f64::from(tenth) / 10.0)).collect::<Result<Vec<_>, _>>()?,
+        let dropout = settings.dropout();
+        let mut rates: Vec<f64> = match &self.rates {
+            Some(rates) => rates.iter().copied().map(NotNegative::get).collect(),
+            None => (0..=8).map(|tenth| f64::from(tenth) / 10.0).collect(),
         };
-        rates.sort_by(|a, b| a.get().total_cmp(&b.get()));
+        rates.sort_by(f64::total_cmp);
         rates.dedup();
+        let layers = rates.iter().map(|&rate| dropout.clone().with_amount(rate));
+        let layers = layers.collect::<Result<Vec<Config>, _>>().context("--rates")?;
         if self.search == SearchKind::Grid {
             ensure!(self.trials.is_none(), "--trials is for --search tpe; a grid tries every rate with every seed");
             ensure!(
                 self.hidden_range.is_none() && self.learning_rate_range.is_none(),
                 "--hidden-range and --learning-rate-range are for --search tpe"
             );
-            return Ok(Sampler::Grid(rates));
+            return Ok(Sampler::Grid(layers));
         }
-        let (low, high) = (rates[0].get(), rates[rates.len() - 1].get());
+        let (low, high) = (rates[0], rates[rates.len() - 1]);
         ensure!(
             high - low >= 0.01,
             "--search tpe needs a lowest and a highest rate, at least 0.01 apart, as in --rates 0,0.8"
@@ -233,6 +237,7 @@ impl SweepArgs {
         }
         Ok(Sampler::Tpe(
             Space {
+                dropout: dropout.clone(),
                 rates: Range { low, high },
                 hidden: self.hidden_range.clone(),
                 learning_rate: self.learning_rate_range.clone(),

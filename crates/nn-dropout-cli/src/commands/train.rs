@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use maud::Markup;
-use nn_dropout::Probability;
+use nn_dropout::Config;
 
 use super::Ended;
 use crate::gpt::run::Begun;
@@ -14,7 +14,7 @@ use crate::io::run_dir::{CONFIG, REPORT, RunDir};
 use crate::metric::Metrics;
 use crate::mlp::trainer::MlpTrainer;
 use crate::settings::file::{read, to_toml};
-use crate::settings::numbers::probability;
+use crate::settings::layer::dropout;
 use crate::settings::{DIGITS, GPT, GptSettings, MlpSettings, Options, Output, Settings, Task};
 use crate::table::{Description, Part, Table, Target};
 use crate::trainer::{Trainer, progress_bar};
@@ -27,9 +27,10 @@ use crate::{gpt, interrupt, mlp, report};
 /// of the TOML file that --config names, with underscores for dashes; an option on the command line wins.
 #[derive(clap::Args)]
 pub struct TrainArgs {
-    /// The probability that an activation is dropped [default: 0.5 for mlp, 0.2 for gpt]
-    #[arg(long, value_name = "P", value_parser = probability)]
-    dropout: Option<Probability>,
+    /// The probability that an activation is dropped, or a layer of another kind as a table in TOML: `kind = "drop-path", p = 0.1`
+    /// [default: 0.5 for mlp, 0.2 for gpt]
+    #[arg(long, value_name = "P|TABLE", value_parser = dropout)]
+    dropout: Option<Config>,
     #[command(flatten)]
     options: Options,
     /// Resume the run in the folder for the results from its last checkpoint
@@ -41,7 +42,7 @@ pub struct TrainArgs {
 }
 
 pub fn train(args: &TrainArgs) -> Result<Ended> {
-    let options = Options { dropout: args.dropout, force: args.force, ..args.options.clone() }.with_file()?;
+    let options = Options { dropout: args.dropout.clone(), force: args.force, ..args.options.clone() }.with_file()?;
     let options = if args.resume { resumed(options)? } else { options };
     let output = Output::of(&options);
     match Settings::of(options)? {
@@ -68,7 +69,7 @@ fn train_mlp(settings: &MlpSettings, output: &Output) -> Result<Ended> {
     let table = Table::load(settings)?;
     let bar = progress_bar("epoch", settings.epochs.get(), output.quiet);
     let mut trainer = MlpTrainer::new(settings.clone(), &table, bar.clone())?;
-    let folder = output.folder(&settings.data, settings.dropout, settings.seed);
+    let folder = output.folder(&settings.data, &settings.dropout, settings.seed);
     let run = RunDir::create(folder, &to_toml(settings)?, output.force)?;
     let Table { description, columns, .. } = table;
     drop(columns); // the split has what is needed of them

@@ -3,15 +3,21 @@
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use nn_dropout::Generator;
-use nn_dropout_burn::{Dropout, DropoutConfig};
+use nn_dropout_burn::DropoutLayer;
 use nn_dropout_models::GptConfig;
 use nn_dropout_models::gpt::Parts;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::settings::GptSettings;
-use crate::trainer::{MAX_PARAMETERS, rng};
+use crate::trainer::{Activations, MAX_PARAMETERS, rng};
 
-pub type Gpt = nn_dropout_models::Gpt<Dropout>;
+pub type Gpt = nn_dropout_models::Gpt<DropoutLayer>;
+
+/// What its dropout is applied to: activations, and attention weights.
+pub const ACTIVATIONS: Activations = Activations {
+    name: "a GPT's [batch, token, channel] and [batch, head, query, key]",
+    shapes: &[&[3, 4], &[2, 3, 3]],
+};
 
 /// The stream of the seed that the weights are drawn from. The batch of step 0 has the next one.
 const WEIGHTS_STREAM: u64 = 0;
@@ -36,12 +42,11 @@ pub fn sizes(settings: &GptSettings, vocab_size: usize) -> Result<GptConfig> {
 /// A model with random weights.
 pub fn new_model(config: &GptConfig, settings: &GptSettings, generator: &Generator, device: &Device) -> Gpt {
     let mut rng = rng(settings.seed, WEIGHTS_STREAM);
-    let dropout = DropoutConfig::new(settings.dropout.get());
     Gpt::new(
         config,
         &mut Parts {
             normal: &mut || StandardNormal.sample(&mut rng),
-            dropout: &|| dropout.init_with(generator),
+            dropout: &|| DropoutLayer::from_config(settings.dropout.clone(), generator),
             device,
         },
     )

@@ -16,7 +16,7 @@ use crate::trainer::Trainer;
 /// A new folder for a run with these settings.
 pub fn create(settings: &GptSettings, output: &Output) -> Result<RunDir> {
     let data = settings.data.as_ref().or(settings.batches.as_ref()).context("the settings name one of them")?;
-    RunDir::create(output.folder(data, settings.dropout, settings.seed), &to_toml(settings)?, output.force)
+    RunDir::create(output.folder(data, &settings.dropout, settings.seed), &to_toml(settings)?, output.force)
 }
 
 /// A run to resume.

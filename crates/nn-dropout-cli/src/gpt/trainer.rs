@@ -13,7 +13,7 @@ use nn_dropout::Generator;
 use nn_dropout_models::GptConfig;
 
 use super::checkpoint::{self, Progress};
-use super::model::{Gpt, new_model};
+use super::model::{ACTIVATIONS, Gpt, new_model};
 use super::optimizer::{clip, optimizer};
 use super::source::{Data, Source};
 use super::tokens::Batch;
@@ -52,6 +52,7 @@ impl<'a> GptTrainer<'a> {
             TrainRng::Philox => Generator::philox(settings.seed),
             TrainRng::Torch => Generator::torch(settings.seed),
         };
+        ACTIVATIONS.check(&settings.dropout, &generator)?;
         let mut model = new_model(config, &settings, &generator, &device);
         if let Some(path) = &settings.init {
             model = checkpoint::read_weights(path, model)?;
@@ -143,6 +144,7 @@ impl<'a> GptTrainer<'a> {
         let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
         let gradients = clip(gradients, &self.model, self.settings.grad_clip.get());
         self.model = self.optimizer.step(self.settings.learning_rate.get(), self.model.clone(), gradients);
+        self.generator.advance();
         self.progress.step += 1;
 
         let (start, first) = self.start;

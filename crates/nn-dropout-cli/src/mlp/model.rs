@@ -3,15 +3,19 @@
 use std::iter;
 
 use burn::tensor::Device;
-use nn_dropout::{Generator, Probability};
-use nn_dropout_burn::{Dropout, DropoutConfig};
+use nn_dropout::{Config, Generator};
+use nn_dropout_burn::DropoutLayer;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::settings::MlpSettings;
 use crate::table::Schema;
+use crate::trainer::Activations;
 
-pub type Mlp = nn_dropout_models::Mlp<Dropout>;
+pub type Mlp = nn_dropout_models::Mlp<DropoutLayer>;
+
+/// What its dropout is applied to.
+pub const ACTIVATIONS: Activations = Activations { name: "a perceptron's [rows, units]", shapes: &[&[4]] };
 
 /// The number of units in each layer, from the features to the outputs.
 pub fn sizes(settings: &MlpSettings, schema: &Schema) -> Vec<usize> {
@@ -20,11 +24,17 @@ pub fn sizes(settings: &MlpSettings, schema: &Schema) -> Vec<usize> {
 }
 
 /// A model with weights drawn from `rng`. Burn's own random numbers come from a state that all threads of a process share.
-pub fn new_model(sizes: &[usize], p: Probability, rng: &mut ChaCha8Rng, generator: &Generator, device: &Device) -> Mlp {
-    Mlp::new(sizes, |bound| rng.random_range(-bound..bound), || dropout(p, generator), device)
+pub fn new_model(
+    sizes: &[usize],
+    config: &Config,
+    rng: &mut ChaCha8Rng,
+    generator: &Generator,
+    device: &Device,
+) -> Mlp {
+    Mlp::new(sizes, |bound| rng.random_range(-bound..bound), || layer(config, generator), device)
 }
 
 /// A dropout layer with masks from a generator.
-pub fn dropout(p: Probability, generator: &Generator) -> Dropout {
-    DropoutConfig::new(p.get()).init_with(generator)
+pub fn layer(config: &Config, generator: &Generator) -> DropoutLayer {
+    DropoutLayer::from_config(config.clone(), generator)
 }

@@ -7,9 +7,9 @@ use std::num::NonZeroUsize;
 use burn::module::Module;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
-use nn_dropout::{Generator, Mode, MonteCarlo, Probability};
+use nn_dropout::{Config, Generator, Mode, MonteCarlo, Schedule};
 
-use super::model::{Mlp, dropout};
+use super::model::{Mlp, layer};
 use crate::table::{Kind, Schema, Target, Value};
 
 /// The default seed of the masks.
@@ -52,12 +52,13 @@ pub struct Predictor {
 const ROWS: usize = 128;
 
 impl Predictor {
-    /// The model, on a device without autodiff, with masks from a seed.
-    pub fn new(model: Mlp, p: Probability, samples: Option<NonZeroUsize>, seed: u64) -> Self {
+    /// The model, on a device without autodiff, with masks from a seed. They have all the noise of `dropout`, whatever its schedule.
+    pub fn new(model: Mlp, dropout: &Config, samples: Option<NonZeroUsize>, seed: u64) -> Self {
         let generator = Generator::philox(seed);
+        let dropout = dropout.clone().with_schedule(Schedule::Constant);
         let mode = if samples.is_some() { Mode::MonteCarlo } else { Mode::Eval };
         // No backward pass will follow, so nothing has to be kept for one.
-        let model = model.with_dropout(|| dropout(p, &generator).with_mode(mode)).no_grad();
+        let model = model.with_dropout(|| layer(&dropout, &generator).with_mode(mode)).no_grad();
         Self { model, generator, seed, samples }
     }
 

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use nn_dropout::Generator;
 
-use super::model::{Mlp, new_model, sizes};
+use super::model::{ACTIVATIONS, Mlp, new_model, sizes};
 use super::trainer::MlpTrainer;
 use crate::io::files::{read, read_text};
 use crate::io::run_dir::{CONFIG, METRICS, REPORT, RunDir, SCHEMA, WEIGHTS};
 use crate::io::weights;
 use crate::metric::Metrics;
-use crate::settings::{MlpSettings, Task};
+use crate::settings::{MlpSettings, Settings, Task};
 use crate::table::Schema;
 use crate::trainer::{Trainer, rng};
 
@@ -47,9 +47,9 @@ pub fn is_whole(folder: &Path, config: &str, epochs: usize) -> bool {
 /// The settings and the schema of the run in a folder.
 pub fn load_settings(run: &Path) -> Result<(MlpSettings, Schema)> {
     RunDir::open(run)?;
-    let settings = toml::from_str(&read_text(&run.join(CONFIG))?).map_err(|_| {
-        anyhow!("the run in {} is not of a perceptron; a GPT continues texts with `generate`", run.display())
-    })?;
+    let Settings::Mlp(settings) = Settings::read(&run.join(CONFIG))? else {
+        bail!("the run in {} is not of a perceptron; a GPT continues texts with `generate`", run.display());
+    };
     let path = run.join(SCHEMA);
     let schema = serde_json::from_slice(&read(&path)?).with_context(|| path.display().to_string())?;
     Ok((settings, schema))
@@ -58,7 +58,8 @@ pub fn load_settings(run: &Path) -> Result<(MlpSettings, Schema)> {
 /// The trained model of the run, in eval mode.
 pub fn load_model(run: &Path, settings: &MlpSettings, schema: &Schema) -> Result<Mlp> {
     let generator = Generator::philox(0);
-    let model = new_model(&sizes(settings, schema), settings.dropout, &mut rng(0, 0), &generator, &Device::flex());
+    ACTIVATIONS.check(&settings.dropout, &generator).with_context(|| run.join(CONFIG).display().to_string())?;
+    let model = new_model(&sizes(settings, schema), &settings.dropout, &mut rng(0, 0), &generator, &Device::flex());
     let weights = run.join(WEIGHTS);
     weights::load(model, read(&weights)?, |_| false).with_context(|| weights.display().to_string())
 }

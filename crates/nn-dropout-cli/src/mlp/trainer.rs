@@ -11,7 +11,7 @@ use nn_dropout_models::mlp::parameters;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::model::{Mlp, new_model, sizes};
+use super::model::{ACTIVATIONS, Mlp, new_model, sizes};
 use crate::interrupt;
 use crate::metric::{Metrics, Score};
 use crate::settings::MlpSettings;
@@ -31,6 +31,7 @@ pub struct MlpTrainer {
     settings: MlpSettings,
     split: Split,
     device: Device,
+    generator: Generator,
     model: Mlp,
     optimizer: ModuleOptimizer,
     /// The training rows, in the order of the last epoch.
@@ -52,8 +53,9 @@ impl MlpTrainer {
         );
         let device = Device::flex();
         let generator = Generator::philox(settings.seed);
+        ACTIVATIONS.check(&settings.dropout, &generator)?;
         let autodiff = device.clone().autodiff();
-        let model = new_model(&sizes, settings.dropout, &mut stream(Stream::Weights), &generator, &autodiff);
+        let model = new_model(&sizes, &settings.dropout, &mut stream(Stream::Weights), &generator, &autodiff);
         Ok(Self {
             order: (0..split.train.len()).collect(),
             batches: stream(Stream::Batches),
@@ -62,6 +64,7 @@ impl MlpTrainer {
             settings,
             split,
             device,
+            generator,
             model,
             bar,
         })
@@ -96,6 +99,7 @@ impl Trainer for MlpTrainer {
             // It falls linearly to 0, so that the noise of dropout averages out in the end.
             let learning_rate = self.settings.learning_rate.get() * (1.0 - step as f64 / steps as f64);
             self.model = self.optimizer.step(learning_rate, self.model.clone(), gradients);
+            self.generator.advance();
         }
         self.epoch += 1;
         let valid = self.model();

@@ -8,6 +8,7 @@ use maud::html;
 use super::chart::curves;
 use super::page::page;
 use crate::settings::GptSettings;
+use crate::settings::layer::shown;
 
 /// The page for a run with these losses, each as `(step, loss)`. Without a text there is no validation loss.
 pub fn html(
@@ -44,10 +45,10 @@ pub fn html(
         h2 { "What was run" }
         pre { (config) }
         p { "With nn-dropout " (env!("CARGO_PKG_VERSION")) ". Dropout acts after the embeddings, on the attention weights, after the "
-            "attention's projection and after each perceptron: p = " (settings.dropout) "." }
+            "attention's projection and after each perceptron: " (shown(&settings.dropout)) "." }
         h2 { "Run it again" }
         pre { "nn-dropout train --config " (folder.display()) "/config.toml" }
         p { "The same settings give the same numbers, to the last digit, on any number of threads of this kind of machine." }
     };
-    Ok(page(&format!("Training a GPT with dropout p = {}", settings.dropout), &body))
+    Ok(page(&format!("Training a GPT with {}", shown(&settings.dropout)), &body))
 }

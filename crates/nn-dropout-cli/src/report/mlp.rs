@@ -13,6 +13,7 @@ use crate::metric::{Metric, Metrics};
 use crate::mlp::model::Mlp;
 use crate::mlp::prediction::{Predictor, SEED};
 use crate::mlp::uncertainty::Reliability;
+use crate::settings::layer::shown;
 use crate::settings::{MlpSettings, Task};
 use crate::table::{Split, Target, Targets};
 
@@ -69,7 +70,7 @@ pub fn html(
             }
             @if let Targets::Classes { names, .. } = &split.train.targets { tr { th { "classes" } td { (names.len()) } } }
             tr { th { "hidden layers" } td { (settings.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) } }
-            tr { th { "dropout" } td { (settings.dropout) } }
+            tr { th { "dropout" } td { (toml::Value::try_from(&settings.dropout)?) } }
             tr { th { "batch size" } td { (settings.batch_size) } }
             tr { th { "learning rate" } td { (settings.learning_rate) ", falling linearly to 0 (AdamW)" } }
             tr { th { "seed" } td { (settings.seed) } }
@@ -82,7 +83,7 @@ pub fn html(
         }
         p { "The same settings give the same numbers, to the last digit, on any number of threads of this kind of machine." }
     };
-    Ok(page(&format!("Training with dropout p = {}", settings.dropout), &body))
+    Ok(page(&format!("Training with {}", shown(&settings.dropout)), &body))
 }
 
 /// The number of predictions per validation row.
@@ -90,10 +91,10 @@ const SAMPLES: usize = 20;
 
 /// A section on whether the model is more uncertain where it is wrong; empty without dropout. The model is in eval mode.
 pub fn uncertainty(settings: &MlpSettings, split: &Split, model: Mlp, folder: &Path) -> Result<Markup> {
-    if settings.dropout.get() == 0.0 {
+    if settings.dropout.amount() == 0.0 {
         return Ok(html! {});
     }
-    let predictor = Predictor::new(model, settings.dropout, NonZeroUsize::new(SAMPLES), SEED);
+    let predictor = Predictor::new(model, &settings.dropout, NonZeroUsize::new(SAMPLES), SEED);
     let predictions = predictor.predict(&split.schema, split.validation.rows());
     let Reliability { kept, halves, auroc } = Reliability::of(&predictions, &split.validation);
     let metric = settings.task.metric();

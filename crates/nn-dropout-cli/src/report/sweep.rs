@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use maud::{Markup, html};
+use nn_dropout::{Config, Kind};
 
 use super::chart::{Chart, Line, Point, TRAIN, VALIDATION};
 use super::page::page;
@@ -31,7 +32,10 @@ impl Sweep<'_> {
         let data = self.objective.data().file_stem().unwrap_or_default().to_string_lossy();
         let mut sentences = answer.sentences().into_iter();
         let (titles, cells) = columns(answer, study.metric);
-        let p = chosen.candidate.dropout;
+        let layer = &chosen.candidate.dropout;
+        let (kind, amount) = (layer.kind(), layer.amount());
+        // Options are in the settings below.
+        let is_plain = Config::new(kind, amount)? == *layer;
         let unfinished = study.len() - self.ended.len();
         let body = html! {
             p.lead { b { (sentences.next().unwrap_or_default()) } }
@@ -50,12 +54,16 @@ impl Sweep<'_> {
             (self.learning()?)
             (self.uncertainty)
             h2 { "Put it into your network" }
-            div.scroll { table {
-                tr { th { "Burn" } td { code { "nn_dropout_burn::DropoutConfig::new(" (p) ")" } } }
-                tr { th { "Rust" } td { code { "nn_dropout::Dropout::new(" (p) ")" } } }
-                tr { th { "PyTorch" } td { code { "nn.Dropout(" (p) ")" } } }
-                tr { th { "nanoGPT" } td { code { "dropout = " (p) } } }
-            } }
+            @if is_plain {
+                div.scroll { table {
+                    tr { th { "Burn" } td { code { "nn_dropout_burn::" (kind) "Config::new(" (amount) ")" } } }
+                    tr { th { "Rust" } td { code { "nn_dropout::" (kind) "::new(" (amount) ")" } } }
+                    @if kind == Kind::Dropout {
+                        tr { th { "PyTorch" } td { code { "nn.Dropout(" (amount) ")" } } }
+                        tr { th { "nanoGPT" } td { code { "dropout = " (amount) } } }
+                    }
+                } }
+            }
             p { "All settings of the chosen training, as in " code { (self.out.join(RECOMMENDED).display()) } ":" }
             pre { (self.recommended) }
             p { "Train it again: " code { "nn-dropout train --config " (self.out.join(RECOMMENDED).display()) } }
@@ -77,7 +85,7 @@ impl Sweep<'_> {
         let (y, factor) = self.study.metric.axis();
         let line = |color, mean: fn(&Row) -> Mean| {
             let point = |row: &Row| {
-                let (x, Mean { value, error }) = (row.candidate.dropout.get(), mean(row));
+                let (x, Mean { value, error }) = (row.candidate.dropout.amount(), mean(row));
                 Point { x, y: factor * value, error: error.map(|error| factor * error) }
             };
             let mut points: Vec<Point> = self.answer.rows.iter().filter(|row| row.complete > 0).map(point).collect();
@@ -91,8 +99,12 @@ impl Sweep<'_> {
             Line { color, points, joined }
         };
         let chart = |lines| {
-            let mark = Some(self.answer.rows[self.answer.chosen].candidate.dropout.get());
-            Chart { x: "p, the dropout rate", y, lines, mark, include: Vec::new() }.draw()
+            let mark = Some(self.answer.rows[self.answer.chosen].candidate.dropout.amount());
+            let x = match self.objective.dropout().kind().amount() {
+                "p" => "p, the dropout rate",
+                name => name,
+            };
+            Chart { x, y, lines, mark, include: Vec::new() }.draw()
         };
         let validation = || line(VALIDATION, |row| row.validation);
         Ok(html! {
@@ -108,10 +120,10 @@ impl Sweep<'_> {
     /// The learning curves with the least and the most dropout, and of the chosen candidate.
     fn learning(&self) -> Result<Markup> {
         let complete: Vec<&Row> = self.answer.rows.iter().filter(|row| row.complete > 0).collect();
-        let rate = |row: &&Row| row.candidate.dropout;
+        let rate = |row: &&Row| row.candidate.dropout.amount();
         let (Some(&least), Some(&most)) = (
-            complete.iter().min_by(|a, b| rate(a).get().total_cmp(&rate(b).get())),
-            complete.iter().max_by(|a, b| rate(a).get().total_cmp(&rate(b).get())),
+            complete.iter().min_by(|a, b| rate(a).total_cmp(&rate(b))),
+            complete.iter().max_by(|a, b| rate(a).total_cmp(&rate(b))),
         ) else {
             return Ok(html! {});
         };
@@ -186,8 +198,8 @@ impl Sweep<'_> {
             format!("--seeds {}", self.study.seeds),
         ];
         match &self.study.sampler {
-            Sampler::Grid(rates) => {
-                let rates: Vec<String> = rates.iter().map(|rate| rate.get().to_string()).collect();
+            Sampler::Grid(layers) => {
+                let rates: Vec<String> = layers.iter().map(|layer| layer.amount().to_string()).collect();
                 words.push(format!("--rates {}", rates.join(",")));
             }
             Sampler::Tpe(space, trials) => {

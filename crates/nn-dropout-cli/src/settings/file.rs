@@ -1,5 +1,6 @@
 //! Settings as TOML files: read, written and compared.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -29,22 +30,31 @@ pub fn parse(text: &str) -> Result<Options> {
 
 /// The options that a table has as keys.
 pub fn options(keys: DeTable) -> Result<Options> {
-    let mut keys = Keys(keys);
+    let mut keys = Keys::of(&keys);
     let options = Options::of_keys(&mut keys)?;
     ensure!(options.config.is_none(), only_on_command_line("config"));
-    match keys.0.into_iter().next() {
-        Some((key, value)) => Err(anyhow!(unknown(key.get_ref(), value.get_ref()))),
+    match keys.next() {
+        Some((key, value)) => Err(anyhow!(unknown(key, value))),
         None => Ok(options),
     }
 }
 
-/// The keys of a file that have not been read yet.
-pub struct Keys<'a>(DeTable<'a>);
+/// The keys of a table that have not been read yet.
+pub struct Keys<'a>(BTreeMap<&'a str, &'a DeValue<'a>>);
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
+    pub fn of(table: &'a DeTable<'a>) -> Self {
+        Self(table.iter().map(|(key, value)| (&**key.get_ref(), value.get_ref())).collect())
+    }
+
     pub fn take<T: Value>(&mut self, key: &str) -> Result<Option<T>> {
-        let value = self.0.remove(key).map(|value| T::of(value.get_ref()));
+        let value = self.0.remove(key).map(T::of);
         value.transpose().map_err(|error| anyhow!("key `{key}`: {error}"))
+    }
+
+    /// One that is left.
+    pub fn next(self) -> Option<(&'a str, &'a DeValue<'a>)> {
+        self.0.into_iter().next()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use nn_dropout::Probability;
+use nn_dropout::Config;
 
 use super::choices::{Model, TrainRng};
 use super::numbers::{Beta, LearningRate, NotNegative, default_count, default_probability};
@@ -27,7 +27,7 @@ GptSettings {
     n_embd: NonZeroUsize = default_count(128),
     block_size: NonZeroUsize = default_count(64),
     bias: bool = false,
-    dropout: Probability = default_probability(0.2),
+    dropout: Config = default_probability(0.2).into(),
     batch_size: NonZeroUsize = default_count(12),
     learning_rate: LearningRate = LearningRate::default_of(1e-3),
     weight_decay: NotNegative = NotNegative::default_of(0.1),

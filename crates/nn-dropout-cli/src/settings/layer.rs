@@ -2,13 +2,19 @@
 
 use std::num::NonZeroUsize;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use nn_dropout::{Config, ConfigError, Kind, PathMode, Probability};
+use nn_dropout::{Config, ConfigError, Kind, PathMode, Probability, Schedule};
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::numbers::{NotNegative, count, probability, whole};
+use super::file::Keys;
+use super::numbers::{NotNegative, PROBABILITY, count, probability, whole};
+use super::value::{Value, expected, number};
+use crate::words;
 
-/// The options that make a layer.
+/// What makes a layer: options on the command line, or the keys of a table.
 #[derive(clap::Args)]
 pub struct LayerOptions {
     #[arg(long, value_name = "NAME", value_parser = kind, help = format!("The layer: {}", names()))]
@@ -51,17 +57,25 @@ impl LayerOptions {
         self.layer
     }
 
-    /// The configuration that they make.
+    /// The configuration that the options of the command line make.
     pub fn config(&self) -> Result<Config> {
+        self.named(|name| format!("--{}", name.replace('_', "-"))).map_err(|error| anyhow!(error))
+    }
+
+    /// The configuration, with errors that name options in this way.
+    fn named(&self, named: impl Fn(&str) -> String) -> Result<Config, String> {
         let (kind, needed) = (self.layer, self.layer.amount());
         let numbers = [self.stddev, self.alpha].map(|number| number.map(NotNegative::get));
         let amounts = [("p", self.p.map(Probability::get)), ("stddev", numbers[0]), ("alpha", numbers[1])];
         if let Some((other, _)) = amounts.iter().find(|(name, amount)| *name != needed && amount.is_some()) {
-            bail!("--{other} is not for {}, which takes --{needed}", kind.name());
+            return Err(format!("{} is not for {}, which takes {}", named(other), kind.name(), named(needed)));
         }
         let amount = amounts.into_iter().find_map(|(_, amount)| amount);
-        let amount = amount.with_context(|| format!("{} needs --{needed}", kind.name()))?;
-        self.with_options(kind, amount).map_err(in_words)
+        let amount = amount.ok_or_else(|| format!("{} needs {}", kind.name(), named(needed)))?;
+        self.with_options(kind, amount).map_err(|error| match error {
+            ConfigError::Option { option, .. } => error.to_string().replacen(option, &named(option), 1),
+            error => error.to_string(),
+        })
     }
 
     fn with_options(&self, kind: Kind, amount: f64) -> Result<Config, ConfigError> {
@@ -91,16 +105,6 @@ impl LayerOptions {
     }
 }
 
-/// The error, with the option as it is on the command line.
-fn in_words(error: ConfigError) -> anyhow::Error {
-    match error {
-        ConfigError::Option { option, .. } => {
-            anyhow!("--{}", error.to_string().replacen(option, &option.replace('_', "-"), 1))
-        }
-        error => error.into(),
-    }
-}
-
 /// A kind of layer that takes one tensor, by its name.
 pub fn kind(name: &str) -> Result<Kind, String> {
     match name.parse::<Kind>() {
@@ -123,4 +127,105 @@ fn names() -> String {
 fn path_mode() -> impl TypedValueParser<Value = PathMode> {
     PossibleValuesParser::new(["row", "batch"])
         .map(|mode| if mode == "batch" { PathMode::Batch } else { PathMode::Row })
+}
+
+/// A table that is a layer.
+pub const EXAMPLE: &str = r#"{ kind = "drop-path", p = 0.1 }"#;
+
+/// All keys of such a table.
+const KEYS: [&str; 12] = [
+    "kind",
+    "p",
+    "stddev",
+    "alpha",
+    "shared_axes",
+    "channels_last",
+    "mode",
+    "scale_by_keep",
+    "block_size",
+    "clipping",
+    "coupled_channels",
+    "schedule",
+];
+
+/// A rate, or a table as TOML: in braces, or the keys alone.
+pub fn dropout(text: &str) -> Result<Config, String> {
+    if text.parse::<f64>().is_ok() {
+        return probability(text).map(Config::from);
+    }
+    let table = if text.trim_start().starts_with('{') { text.to_owned() } else { format!("{{ {text} }}") };
+    match DeValue::parse(&table) {
+        Ok(table) => Config::of(table.get_ref()),
+        Err(_) => Err(format!("expected {PROBABILITY}, or a table such as {EXAMPLE}, but got {text}")),
+    }
+}
+
+/// A rate, or a table.
+impl Value for Config {
+    fn of(value: &DeValue) -> Result<Self, String> {
+        match value {
+            DeValue::Table(table) => of_table(table).map_err(|error| error.to_string()),
+            _ if number(value).is_some() => Probability::of(value).map(Self::from),
+            _ => Err(expected(&format!("{PROBABILITY}, or a table such as {EXAMPLE}"), value)),
+        }
+    }
+}
+
+fn of_table(table: &DeTable) -> Result<Config> {
+    let mut keys = Keys::of(table);
+    let schedule: Option<Schedule> = keys.take("schedule")?;
+    let options = LayerOptions {
+        layer: keys.take("kind")?.ok_or_else(|| anyhow!("a table has a key `kind`, as in dropout = {EXAMPLE}"))?,
+        p: keys.take("p")?,
+        stddev: keys.take("stddev")?,
+        alpha: keys.take("alpha")?,
+        shared_axes: keys.take("shared_axes")?,
+        channels_last: keys.take("channels_last")?.unwrap_or_default(),
+        mode: keys.take("mode")?,
+        scale_by_keep: keys.take("scale_by_keep")?,
+        block_size: keys.take("block_size")?,
+        clipping: keys.take("clipping")?.unwrap_or_default(),
+        coupled_channels: keys.take("coupled_channels")?.unwrap_or_default(),
+    };
+    if let Some((key, _)) = keys.next() {
+        let accepted = match words::nearest(key, KEYS) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => format!("the keys are {}", KEYS.join(", ")),
+        };
+        bail!("unknown key `{key}`: {accepted}");
+    }
+    let config = options.named(|key| format!("`{key}`")).map_err(|error| anyhow!(error))?;
+    Ok(match schedule {
+        Some(schedule) => config.with_schedule(schedule),
+        None => config,
+    })
+}
+
+impl Value for Kind {
+    fn of(value: &DeValue) -> Result<Self, String> {
+        String::of(value).and_then(|name| kind(&name))
+    }
+}
+
+impl Value for PathMode {
+    fn of(value: &DeValue) -> Result<Self, String> {
+        match value.as_str() {
+            Some("row") => Ok(Self::Row),
+            Some("batch") => Ok(Self::Batch),
+            _ => Err(expected("\"row\" or \"batch\"", value)),
+        }
+    }
+}
+
+impl Value for Schedule {
+    fn of(value: &DeValue) -> Result<Self, String> {
+        let value = ValueDeserializer::from(Spanned::new(0..0, value.clone()));
+        Self::deserialize(value).map_err(|error| error.message().replace('\n', " "))
+    }
+}
+
+/// The kind of a layer and its amount of noise: `dropout p = 0.5`.
+pub fn shown(config: &Config) -> String {
+    let kind = config.kind();
+    format!("{} {} = {}", kind.name(), kind.amount(), config.amount())
 }

@@ -3,6 +3,7 @@
 use toml::de::DeTable;
 
 use super::file::options;
+use super::layer::EXAMPLE;
 use super::options::{NO_KEYS, Options};
 use crate::words;
 
@@ -15,12 +16,14 @@ pub fn syntax(text: &str) -> String {
     };
     let lines: Vec<&str> = text.lines().map(uncommented).collect();
     let number = text.bytes().take(place(first).start).filter(|byte| *byte == b'\n').count();
+    let in_section = lines[..number.min(lines.len())].iter().any(|line| line.trim_start().starts_with('['));
     let (number, statement) = statement(&lines, number);
     let reason = if first.message() == "duplicate key" {
         format!("the key `{}` is there twice", &text[place(first)])
     } else {
         let start = || statement.trim().chars().take(80).collect::<String>();
-        repaired(&statement).unwrap_or_else(|| format!("expected KEY = VALUE, as in epochs = 30, but got {}", start()))
+        repaired(&statement, in_section)
+            .unwrap_or_else(|| format!("expected KEY = VALUE, as in epochs = 30, but got {}", start()))
     };
     format!("line {}: {reason}", number + 1)
 }
@@ -40,7 +43,9 @@ fn uncommented(line: &str) -> &str {
 fn statement(lines: &[&str], number: usize) -> (usize, String) {
     let begins_list = |start: &usize| {
         let value = lines[*start].split_once('=').map_or("", |(_, value)| value.trim());
-        value.starts_with('[') && lines[*start..number].iter().all(|line| !line.contains(']'))
+        let is_open =
+            |begin, end| value.starts_with(begin) && lines[*start..number].iter().all(|line| !line.contains(end));
+        is_open('[', ']') || is_open('{', '}')
     };
     let start = (0..number.min(lines.len())).rev().find(|line| lines[*line].contains('='));
     let Some(start) = start.filter(begins_list) else {
@@ -50,8 +55,9 @@ fn statement(lines: &[&str], number: usize) -> (usize, String) {
     (start, rest.fold(lines[start].to_owned(), |statement, line| statement + " " + line))
 }
 
-/// The reason why a statement is no TOML, with the statement as it should be. What is proposed is accepted.
-fn repaired(statement: &str) -> Option<String> {
+/// The reason why a statement is no TOML, with the statement as it should be. What is proposed is accepted, but for the keys of a
+/// section.
+fn repaired(statement: &str, in_section: bool) -> Option<String> {
     if statement.trim_start().starts_with("//") {
         return Some("comments begin with #".to_owned());
     }
@@ -62,6 +68,9 @@ fn repaired(statement: &str) -> Option<String> {
     let value = value.trim();
     if key.is_empty() || value.is_empty() {
         return (!key.is_empty()).then(|| format!("the key `{key}` has no value"));
+    }
+    if value.starts_with('{') {
+        return Some(format!("a table stands in braces, and its texts in straight quotes, as in dropout = {EXAMPLE}"));
     }
     if value.contains('=') {
         return Some("expected one KEY = VALUE in a line".to_owned());
@@ -84,8 +93,9 @@ fn repaired(statement: &str) -> Option<String> {
     let mut refused = None;
     for (reason, value) in repairs {
         let line = format!("{key} = {value}");
-        match DeTable::parse(&line).map(|table| options(table.into_inner())) {
-            Ok(Ok(_)) => return Some(format!("{reason}: write {line}")),
+        match DeTable::parse(&line).map(|table| if in_section { Ok(()) } else { options(table.into_inner()).map(drop) })
+        {
+            Ok(Ok(())) => return Some(format!("{reason}: write {line}")),
             Ok(Err(error)) => refused = refused.or(Some(error.to_string())),
             Err(_) => {}
         }
@@ -138,12 +148,14 @@ pub fn nearest(key: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::super::file::parse;
+    use super::EXAMPLE;
 
     #[test]
     fn each_mistake_is_named_with_its_line_and_what_to_write() {
         const TEXTS: &str = "texts stand in straight quotes: write";
         const LISTS: &str = "lists stand in brackets, with commas between the values: write";
         const NUMBERS: &str = "numbers are written as 1000 and 0.5: write";
+        const TABLES: &str = "a table stands in braces, and its texts in straight quotes, as in";
         const BACKSLASHES: &str = "in double quotes a backslash begins a special character: write";
         for (line, expected) in [
             ("data = tr.csv", format!("{TEXTS} data = \"tr.csv\"")),
@@ -169,6 +181,9 @@ mod tests {
             ("dropout = 0,125", format!("{NUMBERS} dropout = 0.125")),
             ("dropout = .5", format!("{NUMBERS} dropout = 0.5")),
             ("learning_rate = 1.", format!("{NUMBERS} learning_rate = 1.0")),
+            ("dropout = { kind = drop-path, p = 0.1 }", format!("{TABLES} dropout = {EXAMPLE}")),
+            ("dropout = { kind = \"drop-path\", p = 0.1", format!("{TABLES} dropout = {EXAMPLE}")),
+            ("dropout = {\n  kind = drop-path,\n  p = 0.1\n}", format!("{TABLES} dropout = {EXAMPLE}")),
             ("quiet = True", "true and false have small letters: write quiet = true".to_owned()),
             ("dropout 0.5", "a `=` stands between key and value: write dropout = 0.5".to_owned()),
             ("dropout: 0.5", "a `=` stands between key and value: write dropout = 0.5".to_owned()),
@@ -178,7 +193,12 @@ mod tests {
             ("dropout =", "the key `dropout` has no value".to_owned()),
             ("n_head = 1\nn_head = 2", "the key `n_head` is there twice".to_owned()),
             ("dropout = 0.5 n_head = 2", "expected one KEY = VALUE in a line".to_owned()),
-            ("dropout = 50%", "key `dropout`: expected a number between 0 and 1, but got \"50%\"".to_owned()),
+            (
+                "dropout = 50%",
+                format!(
+                    "key `dropout`: expected a number between 0 and 1, or a table such as {EXAMPLE}, but got \"50%\""
+                ),
+            ),
             ("quiet = yes", "key `quiet`: expected true or false, but got \"yes\"".to_owned()),
             ("// a comment", "comments begin with #".to_owned()),
             ("{", "expected KEY = VALUE, as in epochs = 30, but got {".to_owned()),
@@ -188,6 +208,18 @@ mod tests {
             let said = parse(&text).err().map(|error| error.to_string());
             let number = if line.starts_with("n_head") { 4 } else { 3 };
             assert_eq!(said, Some(format!("line {number}: {expected}")), "{line}");
+        }
+    }
+
+    #[test]
+    fn mistakes_in_a_section_are_named_too() {
+        for (line, expected) in [
+            ("kind = drop-path", "texts stand in straight quotes: write kind = \"drop-path\""),
+            ("p = 0,1", "numbers are written as 1000 and 0.5: write p = 0.1"),
+            ("clipping = True", "true and false have small letters: write clipping = true"),
+        ] {
+            let said = parse(&format!("epochs = 3\n[dropout]\n{line}\n")).err().map(|error| error.to_string());
+            assert_eq!(said, Some(format!("line 3: {expected}")));
         }
     }
 

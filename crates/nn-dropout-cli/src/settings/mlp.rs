@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use nn_dropout::Probability;
+use nn_dropout::Config;
 
 use super::choices::Task;
 use super::csv::{CsvOptions, Decimal, Encoding, Separator};
@@ -32,7 +32,7 @@ MlpSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     encoding: Option<Encoding>,
     task: Task = Task::Classification,
-    dropout: Probability = default_probability(0.5),
+    dropout: Config = default_probability(0.5).into(),
     hidden: Vec<NonZeroUsize> = vec![default_count(512); 2],
     epochs: NonZeroUsize = default_count(30),
     batch_size: NonZeroUsize = default_count(32),

@@ -4,7 +4,7 @@ mod choices;
 mod csv;
 pub mod file;
 mod gpt;
-mod layer;
+pub mod layer;
 mod mistakes;
 mod mlp;
 pub mod numbers;
@@ -14,7 +14,6 @@ mod value;
 pub use choices::{Task, TrainRng};
 pub use csv::{CsvOptions, Decimal, Encoding, Separator};
 pub use gpt::GptSettings;
-pub use layer::LayerOptions;
 pub use mlp::{DIGITS, MlpSettings};
 #[cfg(test)]
 pub use options::NO_KEYS;
@@ -24,7 +23,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use nn_dropout::Probability;
+use nn_dropout::{Config, Kind};
 
 use crate::io::files::free_folder;
 use crate::io::source::STDIN;
@@ -40,6 +39,13 @@ impl Settings {
     /// The settings of a run.
     pub fn read(config: &Path) -> Result<Self> {
         Self::of(file::read(config)?)
+    }
+
+    pub fn dropout(&self) -> &Config {
+        match self {
+            Self::Mlp(settings) => &settings.dropout,
+            Self::Gpt(settings) => &settings.dropout,
+        }
     }
 
     pub fn of(options: Options) -> Result<Self> {
@@ -70,8 +76,10 @@ impl Output {
     }
 
     /// The folder for a run with these settings.
-    pub fn folder(&self, data: &Path, dropout: Probability, seed: u64) -> PathBuf {
-        let name = || format!("{}-p{dropout}-seed{}", stem(data), seed.cast_signed());
+    pub fn folder(&self, data: &Path, dropout: &Config, seed: u64) -> PathBuf {
+        let (kind, amount) = (dropout.kind(), dropout.amount());
+        let layer = if kind == Kind::Dropout { String::new() } else { kind.name() + "-" };
+        let name = || format!("{}-{layer}{}{amount:?}-seed{}", stem(data), kind.amount(), seed.cast_signed());
         self.out.clone().unwrap_or_else(|| free_folder(&name(), |path| !path.exists()))
     }
 }

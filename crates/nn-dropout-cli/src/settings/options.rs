@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use nn_dropout::Probability;
+use nn_dropout::Config;
 
 use super::choices::{Model, Task, TrainRng};
 use super::csv::{Decimal, Encoding, Separator};
@@ -57,7 +57,7 @@ Options {
     data: PathBuf,
     /// Only a key of the file: `train` has its own `--dropout`, and `sweep` has none.
     #[arg(skip)]
-    dropout: Probability,
+    dropout: Config,
     /// The number of rows, or of blocks of text, per training step [default: 32 for mlp, 12 for gpt]
     #[arg(long, value_name = "N", value_parser = count)]
     batch_size: NonZeroUsize,

@@ -49,6 +49,15 @@ impl Value for NonZeroUsize {
     }
 }
 
+/// The number of an axis.
+impl Value for usize {
+    fn of(value: &DeValue) -> Result<Self, String> {
+        integer(value, "a whole number of at least 0", |number| {
+            Self::from_str_radix(number.as_str(), number.radix()).ok()
+        })
+    }
+}
+
 /// A seed.
 impl Value for u64 {
     fn of(value: &DeValue) -> Result<Self, String> {

@@ -58,7 +58,7 @@ impl Answer {
         let mut results: Vec<&TrialResult> = results.collect();
         let order = |result: &TrialResult| {
             let Candidate { dropout, hidden, learning_rate } = result.trial.candidate.clone();
-            (hidden, dropout.get(), learning_rate.map(f64::from))
+            (hidden, dropout.amount(), learning_rate.map(f64::from))
         };
         results.sort_by(|a, b| order(a).partial_cmp(&order(b)).expect("settings are numbers"));
         let rows = results.chunk_by(|a, b| a.trial.candidate == b.trial.candidate).map(|same| {
@@ -91,7 +91,7 @@ impl Answer {
     pub fn sentences(&self) -> Vec<String> {
         let metric = self.metric;
         let (best, chosen) = (&self.rows[self.best], &self.rows[self.chosen]);
-        let against = self.without_dropout().filter(|_| chosen.candidate.dropout.get() > 0.0).map(|none| {
+        let against = self.without_dropout().filter(|_| chosen.candidate.dropout.amount() > 0.0).map(|none| {
             let [before, now] = [none, chosen].map(|row| self.gap(row));
             let verb = if now < before { "falls" } else { "grows" };
             let points = if metric == Metric::Accuracy { " points" } else { "" };
@@ -126,11 +126,11 @@ impl Answer {
                 best.candidate, chosen.candidate
             ));
         }
-        if chosen.candidate.dropout.get() == 0.0 && self.eligible > 1 {
+        if chosen.candidate.dropout.amount() == 0.0 && self.eligible > 1 {
             sentences.push("Dropout does not measurably help here.".to_owned());
         }
-        let highest = self.rows.iter().map(|row| row.candidate.dropout.get()).fold(0.0, f64::max);
-        if self.eligible > 1 && chosen.candidate.dropout.get() == highest {
+        let highest = self.rows.iter().map(|row| row.candidate.dropout.amount()).fold(0.0, f64::max);
+        if self.eligible > 1 && chosen.candidate.dropout.amount() == highest {
             sentences.push("It is the highest rate that was tried: a higher one may be better still.".to_owned());
         }
         let stopped: usize = self.rows.iter().map(|row| row.stopped).sum();
@@ -151,13 +151,13 @@ impl Answer {
     fn without_dropout(&self) -> Option<&Row> {
         let chosen = &self.rows[self.chosen].candidate;
         let same = |of: &Candidate| of.hidden == chosen.hidden && of.learning_rate == chosen.learning_rate;
-        self.rows.iter().find(|row| row.candidate.dropout.get() == 0.0 && row.complete > 0 && same(&row.candidate))
+        self.rows.iter().find(|row| row.candidate.dropout.amount() == 0.0 && row.complete > 0 && same(&row.candidate))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use nn_dropout::Probability;
+    use nn_dropout::{Config, Kind};
 
     use super::super::trial::Trial;
     use super::*;
@@ -165,10 +165,10 @@ mod tests {
 
     /// A trial that ended like this; its training score is 0.1 better.
     fn record(p: f64, seed: u64, merit: f64, state: State) -> TrialResult {
-        let dropout = Probability::new(p).unwrap();
+        let dropout = Config::new(Kind::Dropout, p).unwrap();
         let score = |metric| Score { loss: 0.0, metric };
         let metrics = Metrics { epoch: 1, train: score(merit + 0.1), validation: score(merit) };
-        let candidate = Candidate::rate(dropout);
+        let candidate = Candidate::layer(dropout);
         TrialResult { trial: Trial { candidate, seed }, state, seconds: 1.0, history: vec![metrics] }
     }
 
@@ -182,7 +182,7 @@ mod tests {
     }
 
     fn chosen(answer: &Answer) -> f64 {
-        answer.rows[answer.chosen].candidate.dropout.get()
+        answer.rows[answer.chosen].candidate.dropout.amount()
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
+use nn_dropout::Config;
 use nn_dropout_models::GptConfig;
 
 use super::sampler::Sampler;
@@ -74,6 +75,14 @@ impl Objective {
         }
     }
 
+    /// The layer, with any amount of noise.
+    pub fn dropout(&self) -> &Config {
+        match self {
+            Self::Mlp(settings, _) => &settings.dropout,
+            Self::Gpt(settings, ..) => &settings.dropout,
+        }
+    }
+
     pub fn first_seed(&self) -> u64 {
         match self {
             Self::Mlp(settings, _) => settings.seed,
@@ -121,9 +130,12 @@ impl Objective {
             Self::Gpt(settings, source, _) => (to_toml(settings)?, source.inputs.clone()),
         };
         let mut table: toml::Table = toml::from_str(&settings)?;
-        for key in ["dropout", "seed"] {
-            table.remove(key);
-        }
+        table.remove("seed");
+        // The amount of noise is what is tried.
+        match table.get_mut("dropout") {
+            Some(toml::Value::Table(layer)) => layer.remove(self.dropout().kind().amount()),
+            _ => table.remove("dropout"),
+        };
         for key in ["data", "init"] {
             // The contents of a file matter, not where it is.
             if let Some(path) = table.get_mut(key).filter(|path| path.as_str() != Some(DIGITS)) {

@@ -3,6 +3,7 @@
 //! They depend only on the results of earlier trials, never on how many run side by side or when they end.
 
 use anyhow::Result;
+use nn_dropout::Config;
 
 use super::pruner;
 use super::sampler::Sampler;
@@ -36,11 +37,11 @@ impl Study {
     /// Adds the trials that follow from these results.
     pub fn extend(&mut self, results: &Results) -> Result<()> {
         match &self.sampler {
-            Sampler::Grid(rates) if self.trials.is_empty() => {
+            Sampler::Grid(layers) if self.trials.is_empty() => {
                 // Seed by seed, so that a sweep that is cut short has tried all rates.
                 let seeds = (0..self.seeds as u64).map(|n| self.seed.wrapping_add(n));
-                let trial = |seed| move |&rate| Trial { candidate: Candidate::rate(rate), seed };
-                self.trials = seeds.flat_map(|seed| rates.iter().map(trial(seed))).collect();
+                let trial = |seed| move |layer: &Config| Trial { candidate: Candidate::layer(layer.clone()), seed };
+                self.trials = seeds.flat_map(|seed| layers.iter().map(trial(seed))).collect();
             }
             Sampler::Grid(_) => {}
             Sampler::Tpe(space, count) => {

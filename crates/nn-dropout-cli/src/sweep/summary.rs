@@ -16,7 +16,7 @@ pub fn csv(ended: &[&TrialResult]) -> Result<Vec<u8>> {
         let last = result.last();
         let (train, validation) = (last.train.metric, last.validation.metric);
         writer.serialize((
-            trial.candidate.dropout.get(),
+            trial.candidate.dropout.amount(),
             trial.seed,
             train,
             validation,
@@ -39,7 +39,7 @@ pub fn columns(answer: &Answer, metric: Metric) -> (Vec<String>, Vec<Vec<String>
     let optional = |shown: bool, cell: String| shown.then_some(cell);
     let name = metric.name();
     let titles = [
-        Some("p".to_owned()),
+        Some(answer.rows[answer.chosen].candidate.dropout.kind().amount().to_owned()),
         optional(hidden, "hidden size".to_owned()),
         optional(rate, "learning rate".to_owned()),
         Some(format!("training {name}")),
@@ -51,7 +51,7 @@ pub fn columns(answer: &Answer, metric: Metric) -> (Vec<String>, Vec<Vec<String>
     let row = |row: &Row| {
         let mean = |value: String| if row.complete > 0 { value } else { "-".to_owned() };
         let cells = [
-            Some(row.candidate.dropout.get().to_string()),
+            Some(row.candidate.dropout.amount().to_string()),
             optional(hidden, row.candidate.hidden.map_or_else(String::new, |size| size.to_string())),
             optional(rate, row.candidate.learning_rate.map_or_else(String::new, |rate| rate.to_string())),
             Some(mean(row.train.shown(metric))),

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use anyhow::{Context, Result, anyhow};
-use nn_dropout::Probability;
+use nn_dropout::Config;
 
 use super::trial::{Candidate, TrialResult};
 use crate::metric::Metric;
@@ -13,6 +13,8 @@ use crate::trainer::rng;
 
 /// The ranges to search.
 pub struct Space {
+    /// The layer, with any amount of noise.
+    pub dropout: Config,
     pub rates: Range,
     pub hidden: Option<Range>,
     pub learning_rate: Option<Range>,
@@ -43,7 +45,7 @@ impl Space {
             Ok::<f64, anyhow::Error>(value.clamp(range.low, range.high))
         };
         // Others are compared with the first: no dropout, or the least.
-        let dropout = ask(&self.rates, Scale::Linear, |candidate| Some(candidate.dropout.get()))?;
+        let dropout = ask(&self.rates, Scale::Linear, |candidate| Some(candidate.dropout.amount()))?;
         let dropout = if number == 0 { self.rates.low } else { (100.0 * dropout).round() / 100.0 };
         let hidden = self
             .hidden
@@ -53,7 +55,7 @@ impl Space {
         let learning_rate = learning_rate
             .map(|range| ask(range, Scale::Logarithmic, |candidate| candidate.learning_rate.map(LearningRate::get)));
         Ok(Candidate {
-            dropout: Probability::new(dropout.clamp(self.rates.low, self.rates.high))?,
+            dropout: self.dropout.clone().with_amount(dropout.clamp(self.rates.low, self.rates.high))?,
             hidden: hidden.transpose()?.and_then(|size| NonZeroUsize::new(size.round() as usize)),
             learning_rate: learning_rate.transpose()?.map(two_digits).transpose()?,
         })

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 
-use nn_dropout::Probability;
+use nn_dropout::{Config, Kind};
 use serde::{Deserialize, Serialize};
 
 use crate::metric::Metrics;
@@ -14,7 +14,7 @@ use crate::settings::{GptSettings, MlpSettings};
 /// What a sweep compares.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub struct Candidate {
-    pub dropout: Probability,
+    pub dropout: Config,
     /// The size of every hidden layer, if that is searched too.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hidden: Option<NonZeroUsize>,
@@ -23,8 +23,8 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// A rate alone.
-    pub fn rate(dropout: Probability) -> Self {
+    /// A layer alone.
+    pub fn layer(dropout: Config) -> Self {
         Self { dropout, hidden: None, learning_rate: None }
     }
 }
@@ -46,7 +46,7 @@ impl Trial {
     /// The settings of this trial, from those that all trials share.
     pub fn mlp_settings(&self, shared: &MlpSettings) -> MlpSettings {
         let Self { candidate, seed } = self;
-        let mut settings = MlpSettings { dropout: candidate.dropout, seed: *seed, ..shared.clone() };
+        let mut settings = MlpSettings { dropout: candidate.dropout.clone(), seed: *seed, ..shared.clone() };
         settings.learning_rate = candidate.learning_rate.unwrap_or(settings.learning_rate);
         if let Some(size) = candidate.hidden {
             settings.hidden.fill(size);
@@ -58,13 +58,16 @@ impl Trial {
     pub fn gpt_settings(&self, shared: &GptSettings) -> GptSettings {
         let Self { candidate, seed } = self;
         let learning_rate = candidate.learning_rate.unwrap_or(shared.learning_rate);
-        GptSettings { dropout: candidate.dropout, seed: *seed, learning_rate, ..shared.clone() }
+        GptSettings { dropout: candidate.dropout.clone(), seed: *seed, learning_rate, ..shared.clone() }
     }
 }
 
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "p = {}", self.dropout.get())?;
+        if self.dropout.kind() != Kind::Dropout {
+            write!(f, "{} ", self.dropout.kind().name())?;
+        }
+        write!(f, "{} = {}", self.dropout.kind().amount(), self.dropout.amount())?;
         if let Some(size) = self.hidden {
             write!(f, ", hidden size {size}")?;
         }
