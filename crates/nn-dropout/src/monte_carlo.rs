@@ -95,16 +95,18 @@ impl MonteCarlo {
     }
 
     /// The mutual information of each row's class and the sub-network, in nats: the uncertainty that more training data
-    /// would remove. It is the predictive entropy less the mean entropy of the samples. Outputs have to be probabilities.
+    /// would remove. It is the predictive entropy less the mean entropy of the samples. Outputs have to be probabilities; what is made
+    /// of NaN is NaN.
     pub fn mutual_information(&self) -> Vec<f64> {
         let information = |(total, within): (f64, &f64)| total - within / self.samples as f64;
         // Equal samples share no information; rounding alone would leave a trace of it.
-        let clear = |information: f64| if information > ROUNDING { information } else { 0.0 };
+        let clear = |information: f64| if information <= ROUNDING { 0.0 } else { information };
         self.entropy().into_iter().zip(&self.entropies).map(information).map(clear).collect()
     }
 }
 
 /// The entropy in nats.
 fn entropy(probabilities: impl Iterator<Item = f64>) -> f64 {
-    probabilities.filter(|&p| p > 0.0).map(|p| -p * p.ln()).sum()
+    // A sum of nothing, and that of certainty, would be -0.0.
+    probabilities.filter(|&p| p != 0.0).map(|p| -p * p.ln()).sum::<f64>() + 0.0
 }

@@ -290,7 +290,9 @@ fn tokens_with_the_lowest_words_are_kept() {
     assert_eq!(dropout.kept(2, 2, 5).unwrap(), [0, 1, 0, 1]);
     assert_eq!(dropout.kept(0, 5, 1).unwrap(), [0_usize; 0]);
     let torch = TokenDropout::with_generator(0.6, &Generator::torch(4)).unwrap();
+    let before = torch.generator().state();
     assert!(torch.kept(1, 4, 0).is_err());
+    assert_eq!(torch.generator().state(), before);
 }
 
 #[test]
@@ -314,7 +316,10 @@ fn zoneout_takes_one_of_two_states() {
     zoneout.eval().forward(&[2], &mut expected, &[3.0, 4.0]).unwrap();
     assert_eq!(expected, [0.7 + 3.0 * 0.3, 2.0 * 0.7 + 4.0 * 0.3]);
     let error = zoneout.forward(&[3], &mut expected, &[3.0, 4.0]).unwrap_err();
-    assert_eq!(error.to_string(), "new and shape have to be of the same length, but got 2 and 3 elements");
+    assert_eq!(
+        error.to_string(),
+        "new and a tensor of this shape have to be of the same length, but got 2 and 3 elements"
+    );
     // All of the batch alike.
     let mut rows = [0f32; 20];
     zoneout.monte_carlo().forward(&[4, 5], &mut rows, &[1f32; 20]).unwrap();
@@ -331,6 +336,12 @@ fn labels_are_replaced_as_whole_rows() {
     assert!(kept + null == 100 && kept > 20 && null > 20, "{kept} {null}");
     let error = dropout.forward(&mut rows, &[1.0; 7]).unwrap_err();
     assert!(error.to_string().contains("whole rows of 7 elements"), "{error}");
+    // Whatever was there before.
+    let (mut broken, null) = ([f32::NAN; 200], [f32::NEG_INFINITY, -0.0]);
+    dropout.forward(&mut broken, &null).unwrap();
+    let is_null = |row: &[f32]| row[0] == null[0] && row[1].to_bits() == null[1].to_bits();
+    assert!(broken.chunks(2).all(|row| is_null(row) || row.iter().all(|x| x.is_nan())));
+    assert!(broken.chunks(2).any(is_null));
     dropout.forward(&mut [0f32; 0], &[]).unwrap();
     assert!(dropout.forward(&mut [0f32; 4], &[]).is_err());
 }
@@ -358,6 +369,7 @@ fn what_cannot_be_is_named() {
         (r#"{"kind": "drop-block2d", "p": 0.1, "block_size": 0}"#, "block_size has to be at least 1, but got 0"),
         (r#"{"kind": "dropout", "p": 0.1, "shared": [1]}"#, "unknown field `shared`, expected one of `kind`, `p`"),
         (r#"{"p": 0.1}"#, "missing field `kind`"),
+        (r#"{"kind": "dropout", "p": 0.1, "channels_last": false}"#, "channels_last is for dropout1d, dropout2d"),
         (r#""0.1""#, "expected a dropout rate from 0 to 1, or a table with `kind` and `p`"),
         (r#"{"kind": "dropout", "p": 0.1, "schedule": {"kind": "linear"}}"#, "missing field `steps`"),
     ] {
@@ -376,14 +388,14 @@ fn what_cannot_be_is_named() {
         draw(Kind::DropBlock3d, &[3, 4, 5, 6]),
         "drop-block3d takes tensors of 5 dimensions (sample, channel, depth, height, width), but got 4"
     );
-    assert_eq!(draw(Kind::DropPath, &[]), "drop-path takes tensors of at least 1 dimensions, but got 0");
+    assert_eq!(draw(Kind::DropPath, &[]), "drop-path takes tensors of at least 1 dimension, but got 0");
     assert_eq!(
         draw(Kind::EmbeddingDropout, &[5]),
         "embedding-dropout takes tensors of at least 2 dimensions, but got 1"
     );
     let shared = Config::new(Kind::Dropout, 0.5).unwrap().with_shared_axes([0, 3]).unwrap();
     let error = Layer::from_config(shared, &Generator::philox(1)).draw(&[2, 3]).unwrap_err().to_string();
-    assert_eq!(error, "axis 3 cannot be shared by a tensor of 2 dimensions; they are numbered from 0");
+    assert_eq!(error, "axis 3 cannot be shared by a tensor of 2 dimensions: axes are numbered from 0");
     assert!(GaussianDropout::new(1.0).is_err() && GaussianDropout::new(0.999).is_ok());
     assert!(Magnitude::new(f64::INFINITY).is_err() && Magnitude::new(f64::NAN).is_err());
     let mut statistics = MonteCarlo::new(2);
@@ -447,4 +459,29 @@ fn schedules_move_with_the_training_and_are_resumed() {
     // A state that was saved before there were schedules.
     let old = r#"{"next_layer":8,"stream":{"philox":{"seed":42,"steps":{"7":1000}}}}"#;
     assert_eq!(serde_json::from_str::<GeneratorState>(old).unwrap(), GeneratorState::philox(42, 8, [(7, 1000)]));
+}
+
+#[test]
+fn statistics_of_what_is_no_number_are_none() {
+    let mut statistics = MonteCarlo::new(2);
+    for sample in [[0.5, 0.5, 1.0, 0.0], [f64::NAN, 0.5, 1.0, 0.0]] {
+        statistics.add(&sample).unwrap();
+    }
+    let (entropy, information) = (statistics.entropy(), statistics.mutual_information());
+    assert!(entropy[0].is_nan() && information[0].is_nan());
+    assert_eq!([entropy[1], information[1]].map(f64::to_bits), [0, 0], "certain, and not -0");
+}
+
+#[test]
+fn large_blocks_are_dropped_whole() {
+    // Half of all places have a block of nearly the whole image.
+    let block = DropBlock2d::with_generator(0.5, &Generator::philox(1)).unwrap().with_block_size(300).unwrap();
+    let draw = block.with_clipping().draw(&[1, 1, 300, 300]).unwrap().unwrap();
+    assert!((0..90_000).all(|i| !draw.keeps(i)));
+}
+
+#[test]
+#[should_panic(expected = "an edge has node 7, but there are 1 nodes, numbered from 0")]
+fn edges_have_nodes_that_there_are() {
+    nn_dropout::NodeDropout::new(0.9).unwrap().forward(1, &[[0, 7]]);
 }

@@ -15,8 +15,8 @@ front! {
     ///
     /// Blocks have 7 x 7 elements unless [`with_block_size`](Self::with_block_size) says otherwise; on smaller images they are as
     /// large as fits. A block lies at each of the places where it is within the image with probability
-    /// `p * area / (block area * places)`, in each channel of each sample. So about a share p is dropped, a little less where
-    /// blocks overlap.
+    /// `p * area / (block area * places)`, in each channel of each sample. So a share of p is dropped, less where
+    /// blocks overlap: about 0.09 at p = 0.1, 0.39 at p = 0.5 and 0.6 at p = 1.
     ///
     /// A draw holds one bit an element: blocks overlap, so no element can tell alone. The interface is that of
     /// `torchvision.ops.DropBlock2d`.
@@ -172,7 +172,14 @@ impl Blocks {
             stride *= axis.size;
         }
         for start in starts {
-            for bit in rest * stride + start..rest * stride + start + run {
+            let (first, end) = (rest * stride + start, rest * stride + start + run);
+            // Whole bytes at once, since blocks may be large.
+            let bytes = first.div_ceil(8)..end / 8;
+            if bytes.start < bytes.end {
+                bits[bytes.clone()].fill(0);
+            }
+            let (head, tail) = (first..end.min(8 * bytes.start), first.max(8 * bytes.end).max(8 * bytes.start)..end);
+            for bit in head.chain(tail) {
                 bits[bit / 8] &= !(1 << (bit % 8));
             }
         }

@@ -415,8 +415,8 @@ mod file {
             if let Some(axes) = keys.shared_axes {
                 config = config.with_shared_axes(axes)?;
             }
-            if keys.channels_last == Some(true) {
-                config = config.with_channels_last()?;
+            if let Some(channels_last) = keys.channels_last {
+                config = Self { channels_last, ..config.with_channels_last()? };
             }
             if let Some(mode) = keys.mode {
                 config = config.with_mode(mode)?;

@@ -117,6 +117,9 @@ impl NodeDropout {
     /// If an edge has a node that there is not.
     #[track_caller]
     pub fn forward(&self, nodes: usize, edges: &[[usize; 2]]) -> KeptNodes {
+        if let Some(node) = edges.iter().flatten().find(|node| **node >= nodes) {
+            panic!("an edge has node {node}, but there are {nodes} nodes, numbered from 0");
+        }
         let keeps = self.keeps(nodes);
         let nodes: Vec<bool> = (0..nodes).map(keeps).collect();
         let edges = KeptEdges::of(edges, |number| edges[number].iter().all(|&node| nodes[node]));

@@ -289,12 +289,17 @@ impl fmt::Display for DrawError {
                 write!(f, "{} takes tensors of {expected} dimensions ({axes}), but got {dimensions}", kind.name())
             }
             Self::Dimensions { kind, at_least, dimensions } => {
-                write!(f, "{} takes tensors of at least {at_least} dimensions, but got {dimensions}", kind.name())
+                let plural = if *at_least == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "{} takes tensors of at least {at_least} dimension{plural}, but got {dimensions}",
+                    kind.name()
+                )
             }
             Self::Axis { axis, dimensions } => {
                 write!(
                     f,
-                    "axis {axis} cannot be shared by a tensor of {dimensions} dimensions; they are numbered from 0"
+                    "axis {axis} cannot be shared by a tensor of {dimensions} dimensions: axes are numbered from 0"
                 )
             }
             Self::Numbers(kind) => {

@@ -13,6 +13,8 @@ front! {
     /// Keeps elements of the previous hidden state of a recurrent network, each with probability p, in place of the new ones. In
     /// eval mode the result is what is expected: `(1 - p) * new + p * previous`.
     ///
+    /// Both are multiplied, by 1 and 0 or 0 and 1, and added. So an infinity or a NaN in one of them is a NaN in the result.
+    ///
     /// The layer has no state of its own: who calls it hands it both. In backward the gradient goes to `new` where its element
     /// was taken, by the [draw](crate::Layer::draw), and to `previous` elsewhere, by its [complement](crate::Draw::complement).
     ///
@@ -41,14 +43,21 @@ impl Zoneout {
     ///
     /// If the two are not tensors of this shape. Nothing is written then.
     pub fn forward<T: Element>(&self, shape: &[usize], new: &mut [T], previous: &[T]) -> Result<(), LayerError> {
-        let count = shape.iter().product();
+        let count = shape.iter().fold(1, |count: usize, &size| count.saturating_mul(size));
         for (name, length) in [("new", new.len()), ("previous", previous.len())] {
             if length != count {
-                return Err(ApplyError::Different { names: [name, "shape"], lengths: [length, count] }.into());
+                return Err(ApplyError::Different {
+                    names: [name, "a tensor of this shape"],
+                    lengths: [length, count],
+                }
+                .into());
             }
         }
         if self.mode() == Mode::Eval {
             let p = self.p_now().get();
+            if p == 0.0 {
+                return Ok(());
+            }
             let [taken, kept] = [1.0 - p, p].map(|share| T::narrow(T::rounded(share)));
             for (new, &previous) in new.iter_mut().zip(previous) {
                 *new = *new * taken + previous * kept;
@@ -98,9 +107,12 @@ impl LabelDropout {
             return Err(ApplyError::Rows { elements, columns }.into());
         }
         let Some(draw) = self.draw(&[elements.checked_div(columns).unwrap_or(0), columns])? else { return Ok(()) };
-        let zeros = vec![T::default(); elements];
-        draw.forward_inplace(rows)?;
-        Ok(draw.complement().on(&zeros).bias(null).add_to(rows)?)
+        for (first, row) in (0..).step_by(columns).zip(rows.chunks_exact_mut(columns)) {
+            if !draw.keeps(first) {
+                row.copy_from_slice(null);
+            }
+        }
+        Ok(())
     }
 
     /// Overwrites labels, if they are dropped.

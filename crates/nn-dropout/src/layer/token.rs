@@ -45,6 +45,9 @@ impl TokenDropout {
     ///
     /// If the generator draws no numbers.
     pub fn kept(&self, samples: usize, tokens: usize, prefix: usize) -> Result<Vec<usize>, DrawError> {
+        if !self.generator().lock().has_numbers() {
+            return Err(DrawError::Numbers(self.kind()));
+        }
         let prefix = prefix.min(tokens);
         let others = tokens - prefix;
         let Some(draw) = self.draw(&[samples, others, 1])?.filter(|_| others > 0) else {
@@ -52,9 +55,6 @@ impl TokenDropout {
         };
         let keep = ((others as f64 * (1.0 - draw.mask().p().get())) as usize).max(1);
         let word = |element: usize| draw.mask().word(draw.index().bit(element as u64));
-        if word(0).is_none() {
-            return Err(DrawError::Numbers(self.kind()));
-        }
         let mut kept = Vec::with_capacity(samples * (prefix + keep));
         for sample in 0..samples {
             let mut words: Vec<_> = (0..others).map(|token| (word(sample * others + token), token)).collect();
@@ -68,7 +68,7 @@ impl TokenDropout {
 }
 
 front! {
-    /// Makes elements of attention scores negative infinity, each with probability p, so that the softmax after it gives them no
+    /// Adds negative infinity to elements of attention scores, each with probability p, so that the softmax after it gives them no
     /// weight and the weights of the others still add up to 1. Nothing is scaled.
     ///
     /// It stands before the softmax; [`Dropout`](crate::Dropout) of the weights stands after it. A row whose elements are all
