@@ -230,6 +230,7 @@ fn every_option_of_a_layer_gives_what_the_library_gives() {
             new(kind).with("--block-size 1", |config| config.with_block_size(1)),
             new(kind).with("--block-size 3", |config| config.with_block_size(3)),
             new(kind).with("--channels-last", Config::with_channels_last),
+            new(kind).with("--channels-last=false --clipping=false --coupled-channels=false", Ok),
             new(kind).with("--clipping", |config| config.with_clipping(true)),
             new(kind)
                 .with("--coupled-channels", |config| config.with_coupled_channels(true))
@@ -686,7 +687,7 @@ fn layers_and_options_that_do_not_fit_are_refused_in_one_line() {
         let message = format!("{name} is for {kinds}, not for token-dropout");
         refuse(&format!("--layer token-dropout --p 0.3 {option}"), &message);
     }
-    let missing = "x.npy: axis 2 cannot be shared by a tensor of 2 dimensions; they are numbered from 0";
+    let missing = "x.npy: axis 2 cannot be shared by a tensor of 2 dimensions: axes are numbered from 0";
     refuse("--layer dropout --p 0.3 --shared-axes 0,2", missing);
     let number = "expected a whole number from 0 to 2^64 - 1, but got -1";
     refuse("--layer dropout --p 0.3 --shared-axes -1", &invalid("-1", "--shared-axes <AXIS,...>", number));

@@ -251,7 +251,7 @@ fn dropout_that_takes_no_activations_of_a_gpt_is_refused_before_the_training() {
         ("kind = 'drop-key', p = 0.1", format!("drop-key is for the scores before a softmax; expected one of {kinds}")),
         (
             "kind = 'dropout', p = 0.1, shared_axes = [3]",
-            "axis 3 cannot be shared by a tensor of 3 dimensions; they are numbered from 0".to_owned(),
+            "axis 3 cannot be shared by a tensor of 3 dimensions: axes are numbered from 0".to_owned(),
         ),
     ] {
         refuse(&folder, &[TINY, &["--dropout", dropout]].concat(), &format!("{of}: {why}"));

@@ -567,7 +567,7 @@ fn dropout_that_takes_no_rows_is_refused_before_the_training() {
     );
     assert_eq!(
         refused("kind = 'dropout', p = 0.1, shared_axes = [2]"),
-        "dropout of a perceptron's [rows, units]: axis 2 cannot be shared by a tensor of 2 dimensions; they are numbered from 0"
+        "dropout of a perceptron's [rows, units]: axis 2 cannot be shared by a tensor of 2 dimensions: axes are numbered from 0"
     );
     let zoneout = refused("kind = 'zoneout', p = 0.1");
     assert!(
@@ -620,6 +620,11 @@ fn mistakes_in_a_table_of_dropout_are_named_with_what_is_accepted() {
             "gaussian-dropout takes p below 1: the variance of its noise is p / (1 - p)",
         ),
         ("kind = 'dropout', p = 0.1, mode = 'row'", "`mode` is for drop-path, not for dropout"),
+        ("kind = 'dropout', p = 0.1, channels_last = false", "`channels_last` is for dropout1d, dropout2d, "),
+        (
+            "kind = 'dropout', p = 0.1, clipping = false",
+            "`clipping` is for drop-block2d, drop-block3d, not for dropout",
+        ),
         ("kind = 'drop-path', p = 0.1, mode = 'all'", "key `mode`: expected \"row\" or \"batch\", but got \"all\""),
         ("kind = 'dropout', p = 0.1, shared_axes = 1", "key `shared_axes`: expected a list in brackets, but got 1"),
         (

@@ -33,8 +33,8 @@ pub struct LayerOptions {
     shared_axes: Option<Vec<usize>>,
     /// Take the last axis for the channels, as JAX and Keras do (dropout1d, dropout2d, dropout3d, feature-alpha-dropout,
     /// drop-block2d, drop-block3d)
-    #[arg(long)]
-    channels_last: bool,
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, hide_possible_values = true)]
+    channels_last: Option<bool>,
     /// Drop each sample alone, or all of a batch (drop-path) [default: row]
     #[arg(long, value_name = "row|batch", hide_possible_values = true, value_parser = path_mode())]
     mode: Option<PathMode>,
@@ -45,11 +45,11 @@ pub struct LayerOptions {
     #[arg(long, value_name = "N", value_parser = count)]
     block_size: Option<NonZeroUsize>,
     /// Cut blocks at the border, as timm does, and do not keep them within it (drop-block2d, drop-block3d)
-    #[arg(long)]
-    clipping: bool,
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, hide_possible_values = true)]
+    clipping: Option<bool>,
     /// Drop the same blocks in all channels, as timm does (drop-block2d, drop-block3d)
-    #[arg(long)]
-    coupled_channels: bool,
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, hide_possible_values = true)]
+    coupled_channels: Option<bool>,
 }
 
 impl LayerOptions {
@@ -83,8 +83,9 @@ impl LayerOptions {
         if let Some(axes) = &self.shared_axes {
             config = config.with_shared_axes(axes.as_slice())?;
         }
-        if self.channels_last {
-            config = config.with_channels_last()?;
+        if let Some(channels_last) = self.channels_last {
+            let last = config.clone().with_channels_last()?;
+            config = if channels_last { last } else { config };
         }
         if let Some(mode) = self.mode {
             config = config.with_mode(mode)?;
@@ -95,11 +96,11 @@ impl LayerOptions {
         if let Some(size) = self.block_size {
             config = config.with_block_size(size.get())?;
         }
-        if self.clipping {
-            config = config.with_clipping(true)?;
+        if let Some(clipping) = self.clipping {
+            config = config.with_clipping(clipping)?;
         }
-        if self.coupled_channels {
-            config = config.with_coupled_channels(true)?;
+        if let Some(coupled_channels) = self.coupled_channels {
+            config = config.with_coupled_channels(coupled_channels)?;
         }
         Ok(config)
     }
@@ -180,12 +181,12 @@ fn of_table(table: &DeTable) -> Result<Config> {
         stddev: keys.take("stddev")?,
         alpha: keys.take("alpha")?,
         shared_axes: keys.take("shared_axes")?,
-        channels_last: keys.take("channels_last")?.unwrap_or_default(),
+        channels_last: keys.take("channels_last")?,
         mode: keys.take("mode")?,
         scale_by_keep: keys.take("scale_by_keep")?,
         block_size: keys.take("block_size")?,
-        clipping: keys.take("clipping")?.unwrap_or_default(),
-        coupled_channels: keys.take("coupled_channels")?.unwrap_or_default(),
+        clipping: keys.take("clipping")?,
+        coupled_channels: keys.take("coupled_channels")?,
     };
     if let Some((key, _)) = keys.next() {
         let accepted = match words::nearest(key, KEYS) {
