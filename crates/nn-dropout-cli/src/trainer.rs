@@ -37,7 +37,7 @@ pub fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
 pub struct Activations {
     /// What they are, for messages.
     pub name: &'static str,
-    /// Their shapes without the batch, each of any size.
+    /// Their shapes without the batch. The sizes are examples.
     pub shapes: &'static [&'static [usize]],
 }
 
@@ -60,7 +60,7 @@ impl Activations {
     /// Whether a layer takes them, and takes their first axis for a batch.
     fn takes(&self, config: &Config, generator: &Generator) -> Result<()> {
         let kind = config.kind().name();
-        // What it does at another time, or with another amount, it may do to fewer elements, but not to others.
+        // Without noise there would be nothing to look at.
         let config = config.clone().with_amount(AMOUNT)?.with_schedule(Schedule::Constant);
         // A generator of the same kind, so that this one does not move.
         let mut layer = Layer::from_config(config, &Generator::from_state(generator.state()));

@@ -33,9 +33,10 @@ impl Sweep<'_> {
         let mut sentences = answer.sentences().into_iter();
         let (titles, cells) = columns(answer, study.metric);
         let layer = &chosen.candidate.dropout;
-        let (kind, amount) = (layer.kind(), layer.amount());
+        let kind = layer.kind();
         // Options are in the settings below.
-        let is_plain = Config::new(kind, amount)? == *layer;
+        let is_plain = Config::new(kind, layer.amount())? == *layer;
+        let amount = format!("{:?}", layer.amount());
         let unfinished = study.len() - self.ended.len();
         let body = html! {
             p.lead { b { (sentences.next().unwrap_or_default()) } }
