@@ -567,7 +567,7 @@ fn dropout_that_takes_no_rows_is_refused_before_the_training() {
     );
     assert_eq!(
         refused("kind = 'dropout', p = 0.1, shared_axes = [2]"),
-        "dropout of a perceptron's [rows, units]: axis 2 cannot be shared by a tensor of 2 dimensions; they are numbered from 0"
+        "dropout of a perceptron's [rows, units]: axis 2 cannot be shared by a tensor of 2 dimensions: axes are numbered from 0"
     );
     let zoneout = refused("kind = 'zoneout', p = 0.1");
     assert!(
@@ -614,7 +614,7 @@ fn mistakes_in_a_table_of_dropout_are_named_with_what_is_accepted() {
         ("kind = 'drop-path', p = 1.5", "key `p`: dropout probability has to be between 0 and 1, but got 1.5"),
         ("kind = 'drop-path', stddev = 1.5", "`stddev` is not for drop-path, which takes `p`"),
         ("kind = 'gaussian-noise'", "gaussian-noise needs `stddev`"),
-        ("kind = 'gaussian-noise', stddev = -1", "key `stddev`: expected a number of at least 0, but got -1"),
+        ("kind = 'gaussian-noise', stddev = -1", "key `stddev`: expected a finite number of at least 0, but got -1"),
         (
             "kind = 'gaussian-dropout', p = 1",
             "gaussian-dropout takes p below 1: the variance of its noise is p / (1 - p)",
