@@ -638,7 +638,10 @@ fn bad_options_are_refused_in_one_line() {
         ("--search tpe --trials 1000001", "these are more than 1000000 trials, the most that a study has"),
         ("--seeds 0", "expected a whole number of at least 1, but got 0"),
         ("--jobs 0", "expected a whole number of at least 1, but got 0"),
-        ("--dropout 0.5", "a sweep tries several rates: name them with --rates, not --dropout"),
+        (
+            "--dropout 0.5",
+            "a sweep tries several rates: name them with --rates; another kind of layer stands in the file of --config",
+        ),
         ("--force", "a study is never overwritten: name another folder with --out instead of --force"),
         ("--resume --out x", "a sweep resumes by itself; --resume is for train"),
         ("--trials 5", "--trials is for --search tpe; a grid tries every rate with every seed"),

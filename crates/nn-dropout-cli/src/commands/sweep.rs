@@ -70,7 +70,7 @@ pub struct SweepArgs {
     options: Options,
     // Options of `train` that a sweep does not take, with the reason.
     #[arg(long, hide = true, value_name = "P")]
-    #[arg(value_parser = refused("a sweep tries several rates: name them with --rates, not --dropout"))]
+    #[arg(value_parser = refused("a sweep tries several rates: name them with --rates; another kind of layer stands in the file of --config"))]
     _dropout: Option<String>,
     #[arg(long, hide = true, num_args = 0, default_missing_value = "")]
     #[arg(value_parser = refused(NO_FORCE))]

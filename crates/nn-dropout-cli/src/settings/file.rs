@@ -23,14 +23,14 @@ pub fn read(path: &Path) -> Result<Options> {
 /// The options in the text of a file.
 pub fn parse(text: &str) -> Result<Options> {
     match DeTable::parse(text) {
-        Ok(keys) => options(keys.into_inner()),
+        Ok(keys) => options(keys.get_ref()),
         Err(_) => Err(anyhow!(syntax(text))),
     }
 }
 
 /// The options that a table has as keys.
-pub fn options(keys: DeTable) -> Result<Options> {
-    let mut keys = Keys::of(&keys);
+pub fn options(keys: &DeTable) -> Result<Options> {
+    let mut keys = Keys::of(keys);
     let options = Options::of_keys(&mut keys)?;
     ensure!(options.config.is_none(), only_on_command_line("config"));
     match keys.next() {

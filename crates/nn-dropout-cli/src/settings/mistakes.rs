@@ -93,8 +93,7 @@ fn repaired(statement: &str, in_section: bool) -> Option<String> {
     let mut refused = None;
     for (reason, value) in repairs {
         let line = format!("{key} = {value}");
-        match DeTable::parse(&line).map(|table| if in_section { Ok(()) } else { options(table.into_inner()).map(drop) })
-        {
+        match DeTable::parse(&line).map(|table| if in_section { Ok(()) } else { options(table.get_ref()).map(drop) }) {
             Ok(Ok(())) => return Some(format!("{reason}: write {line}")),
             Ok(Err(error)) => refused = refused.or(Some(error.to_string())),
             Err(_) => {}
