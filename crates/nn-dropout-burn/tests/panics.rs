@@ -85,7 +85,7 @@ fn panics_name_the_call() {
         EdgeDropoutConfig: ints([3, 4]), "edge-dropout takes edges of shape [2, edges], but got [3, 4]";
     }
     let locked = DropoutConfig::new(0.5).with_shared_axes(Some(vec![2])).init();
-    let message = "axis 2 cannot be shared by a tensor of 2 dimensions; they are numbered from 0";
+    let message = "axis 2 cannot be shared by a tensor of 2 dimensions: axes are numbered from 0";
     assert_points_here("shared axis", message, || _ = locked.forward(ones([2, 3])));
     let zoneout = ZoneoutConfig::new(0.5).init();
     let message = "zoneout takes two states of one shape, but got [2, 3] and [2, 4]";

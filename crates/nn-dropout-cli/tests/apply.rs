@@ -620,6 +620,7 @@ fn what_cannot_be_done_is_refused_in_one_line() {
     refuse(&of("x.npy", "no/y.npy"), &[], "cannot write no/y.npy: No such file or directory (os error 2)");
     refuse(x, &["--bits", "no/kept"], "cannot write no/kept: No such file or directory (os error 2)");
     refuse(x, &["--bits", "y.npy"], "two outputs have the name y.npy");
+    refuse(x, &["--bits", "./y.npy"], "two outputs have the name ./y.npy");
     refuse(
         &["x.npy", "--output", "y.npy", "--layer", "feature-alpha-dropout"],
         &[],
@@ -667,7 +668,7 @@ fn layers_and_options_that_do_not_fit_are_refused_in_one_line() {
     refuse("--layer dropout --p 0.3 --alpha 1", "--alpha is not for dropout, which takes --p");
     let p = "dropout probability has to be between 0 and 1, but got 1.5";
     refuse("--layer dropout --p 1.5", &invalid("1.5", "--p <P>", p));
-    let stddev = "expected a number of at least 0, but got -1";
+    let stddev = "expected a finite number of at least 0, but got -1";
     refuse("--layer gaussian-noise --stddev -1", &invalid("-1", "--stddev <S>", stddev));
     let no_variance = "gaussian-dropout takes p below 1: the variance of its noise is p / (1 - p)";
     refuse("--layer gaussian-dropout --p 1", no_variance);

@@ -417,7 +417,7 @@ fn a_trained_model_continues_a_text() {
     refuse(&["--run", "run", "--prompt", "the\u{200b}cat"], tab);
     refuse(&["--run", "run", "--prompt", ""], "--prompt has to be at least one character long");
     refuse(&["--run", "no"], "there is no run in no");
-    let negative = "invalid value '-1' for '--temperature <T>': expected a number of at least 0, but got -1";
+    let negative = "invalid value '-1' for '--temperature <T>': expected a finite number of at least 0, but got -1";
     refuse(&["--run", "run", "--temperature", "-1"], negative);
     let count = "invalid value '-3' for '--top-k <K>': expected a whole number of at least 1, but got -3";
     refuse(&["--run", "run", "--top-k", "-3"], count);

@@ -614,9 +614,9 @@ fn bad_options_are_refused_in_one_line() {
     write(&folder, "story.txt", &story());
     for (options, expected) in [
         ("--rates 0,1.5", "dropout probability has to be between 0 and 1, but got 1.5"),
-        ("--rates 0,x", "expected a number of at least 0, but got x"),
-        ("--rates -0.1,0.2", "'-0.1' for '--rates <P,...>': expected a number of at least 0, but got -0.1"),
-        ("--rates --seeds", "'--seeds' for '--rates <P,...>': expected a number of at least 0, but got --seeds"),
+        ("--rates 0,x", "expected a finite number of at least 0, but got x"),
+        ("--rates -0.1,0.2", "'-0.1' for '--rates <P,...>': expected a finite number of at least 0, but got -0.1"),
+        ("--rates --seeds", "'--seeds' for '--rates <P,...>': expected a finite number of at least 0, but got --seeds"),
         ("--jobs -1", "'-1' for '--jobs <N>': expected a whole number of at least 1, but got -1"),
         ("--hidden -5,3", "'-5' for '--hidden <SIZES>': expected a whole number of at least 1, but got -5"),
         (

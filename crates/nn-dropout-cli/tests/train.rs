@@ -614,7 +614,7 @@ fn mistakes_in_a_table_of_dropout_are_named_with_what_is_accepted() {
         ("kind = 'drop-path', p = 1.5", "key `p`: dropout probability has to be between 0 and 1, but got 1.5"),
         ("kind = 'drop-path', stddev = 1.5", "`stddev` is not for drop-path, which takes `p`"),
         ("kind = 'gaussian-noise'", "gaussian-noise needs `stddev`"),
-        ("kind = 'gaussian-noise', stddev = -1", "key `stddev`: expected a number of at least 0, but got -1"),
+        ("kind = 'gaussian-noise', stddev = -1", "key `stddev`: expected a finite number of at least 0, but got -1"),
         (
             "kind = 'gaussian-dropout', p = 1",
             "gaussian-dropout takes p below 1: the variance of its noise is p / (1 - p)",

@@ -189,8 +189,7 @@ mod arrays {
                 if family == "torch" && order != orders[0] {
                     continue; // PyTorch's element-wise masks follow the order in memory
                 }
-                let numbers = [Kind::GaussianDropout, Kind::GaussianNoise, Kind::NeftuneNoise];
-                if kind == Kind::DropBlock3d || family != "philox" && numbers.contains(&kind) {
+                if kind == Kind::DropBlock3d || family != "philox" && kind.takes_numbers() {
                     continue;
                 }
                 let noisy = |array: ArrayViewMut4<f32>| {

@@ -78,7 +78,7 @@ proptest! {
                 (from.min(to), from.abs_diff(to))
             }).unzip();
             for config in configs(kind, amount, sizes[4] % whole.len(), sizes[0]) {
-                let generator = if torch && !config_takes_numbers(&config) { Generator::torch(seed) } else { Generator::philox(seed) };
+                let generator = if torch && !kind.takes_numbers() { Generator::torch(seed) } else { Generator::philox(seed) };
                 let mut layer = Layer::from_config(config.clone(), &generator);
                 layer.set_mode(if monte_carlo { Mode::MonteCarlo } else { Mode::Train });
                 let draw = layer.draw(&whole).unwrap().unwrap();
@@ -165,10 +165,6 @@ proptest! {
             }
         }
     }
-}
-
-fn config_takes_numbers(config: &Config) -> bool {
-    matches!(config.kind(), Kind::GaussianDropout | Kind::GaussianNoise | Kind::NeftuneNoise)
 }
 
 #[test]

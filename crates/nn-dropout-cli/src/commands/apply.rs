@@ -8,7 +8,7 @@ use nn_dropout::{Draw, Generator, GeneratorState, Index, Input, JaxKey, Kind, La
 
 use super::Ended;
 use crate::interrupt;
-use crate::io::files::{Staged, publish};
+use crate::io::files::{Staged, is_same_file, publish};
 use crate::io::npy::{npy_from_bytes, read_npy_bytes};
 use crate::io::tensors::{Format, TensorFile, parts};
 use crate::settings::layer::LayerOptions;
@@ -83,8 +83,12 @@ pub fn apply(args: &ApplyArgs) -> Result<Ended> {
     let outputs = [Some(&args.output), args.save_rng_state.as_ref(), args.bits.as_ref()];
     let outputs: Vec<_> = outputs.into_iter().flatten().collect();
     for (i, path) in outputs.iter().enumerate() {
-        ensure!(!outputs[..i].contains(path), "two outputs have the name {}", path.display());
+        let is_same = |other: &&PathBuf| is_same_file(other, path);
+        ensure!(!outputs[..i].iter().any(is_same), "two outputs have the name {}", path.display());
     }
+    let kind = args.layer.kind();
+    let has_bits = !kind.takes_numbers();
+    ensure!(has_bits || args.bits.is_none(), "--bits is for layers that keep or drop: {} does neither", kind.name());
     let part = args.part()?;
     let generator = args.generator()?;
     let layer = args.layer(&generator)?;
@@ -108,8 +112,6 @@ pub fn apply(args: &ApplyArgs) -> Result<Ended> {
             *draw = draw.block(part.whole, part.offset, &tensor.shape)?;
         }
         if let Some(bits) = &mut bits {
-            let takes_numbers = draw.as_ref().is_some_and(|draw| draw.effect().takes_numbers());
-            ensure!(!takes_numbers, "--bits is for layers that keep or drop: {} does neither", layer.kind().name());
             write_kept(bits, draw.as_ref(), tensor.count())?;
         }
         match draw {

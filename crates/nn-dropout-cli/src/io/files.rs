@@ -95,6 +95,17 @@ pub fn publish(files: impl IntoIterator<Item = Staged>) -> Result<()> {
     Ok(())
 }
 
+/// Whether two names are of one file, which need not exist.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    let [one, other] = [one, other].map(|path| {
+        path.canonicalize().or_else(|_| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            folder.canonicalize().map(|folder| folder.join(path.file_name().unwrap_or_default()))
+        })
+    });
+    matches!((one, other), (Ok(one), Ok(other)) if one == other)
+}
+
 pub fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
 }

@@ -132,7 +132,7 @@ checked_number!(
 checked_number!(
     /// A decay, or a limit where 0 means none.
     NotNegative,
-    "a number of at least 0",
+    "a finite number of at least 0",
     |number| number >= 0.0 && number.is_finite()
 );
 checked_number!(

@@ -127,6 +127,11 @@ impl Kind {
         !matches!(self, Self::LayerDrop | Self::Zoneout | Self::LabelDropout | Self::NodeDropout | Self::EdgeDropout)
     }
 
+    /// Whether its elements get numbers, and not bits that keep or drop them.
+    pub const fn takes_numbers(self) -> bool {
+        matches!(self, Self::GaussianDropout | Self::GaussianNoise | Self::NeftuneNoise)
+    }
+
     /// What the number is that says how much noise there is: `p`, `stddev` or `alpha`.
     pub const fn amount(self) -> &'static str {
         match self {
