@@ -92,7 +92,7 @@ impl Case {
     }
 
     fn takes_numbers(&self) -> bool {
-        self.config.kind() == Kind::GaussianDropout || self.config.kind().amount() != "p"
+        self.config.kind().takes_numbers()
     }
 
     /// The generators that it can draw from.
