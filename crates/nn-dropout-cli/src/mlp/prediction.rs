@@ -49,7 +49,7 @@ pub struct Predictor {
 
 /// The number of rows that a network is given at once, filled up with zeros: a matrix product may round otherwise for another
 /// number of rows.
-const ROWS: usize = 128;
+const ROWS: usize = 256;
 
 impl Predictor {
     /// The model, on a device without autodiff, with masks from a seed. They have all the noise of `dropout`, whatever its schedule.
