@@ -208,9 +208,17 @@ fn every_option_of_a_layer_gives_what_the_library_gives() {
         check_npy(&[3, 4, 5], &cases, f32::from);
     }
     for kind in [Kind::Dropout1d, Kind::Dropout2d, Kind::FeatureAlphaDropout] {
-        check_npy(&[3, 4, 5], &[new(kind).with("--channels-last", Config::with_channels_last)], f32::from);
+        check_npy(
+            &[3, 4, 5],
+            &[new(kind).with("--channels-last", |config| config.with_channels_last(true))],
+            f32::from,
+        );
     }
-    check_npy(&[2, 3, 2, 2, 5], &[new(Kind::Dropout3d).with("--channels-last", Config::with_channels_last)], f32::from);
+    check_npy(
+        &[2, 3, 2, 2, 5],
+        &[new(Kind::Dropout3d).with("--channels-last", |config| config.with_channels_last(true))],
+        f32::from,
+    );
 
     let drop_path = || new(Kind::DropPath);
     let batch = |config: Config| config.with_mode(PathMode::Batch);
@@ -229,7 +237,7 @@ fn every_option_of_a_layer_gives_what_the_library_gives() {
         let cases = [
             new(kind).with("--block-size 1", |config| config.with_block_size(1)),
             new(kind).with("--block-size 3", |config| config.with_block_size(3)),
-            new(kind).with("--channels-last", Config::with_channels_last),
+            new(kind).with("--channels-last", |config| config.with_channels_last(true)),
             new(kind).with("--channels-last=false --clipping=false --coupled-channels=false", Ok),
             new(kind).with("--clipping", |config| config.with_clipping(true)),
             new(kind)

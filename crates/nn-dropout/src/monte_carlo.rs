@@ -2,7 +2,7 @@
 //!
 //! Gal and Ghahramani, "Dropout as a Bayesian approximation: representing model uncertainty in deep learning", ICML 2016.
 
-use crate::draw::ApplyError;
+use crate::draw::{ApplyError, whole_rows};
 use crate::kernel::Element;
 
 /// The statistics of Monte Carlo dropout: each sample predicts all rows with one sub-network, drawn in
@@ -49,9 +49,7 @@ impl MonteCarlo {
     /// If it is not whole rows, or has more or fewer than the first.
     pub fn add<T: Element>(&mut self, sample: &[T]) -> Result<(), ApplyError> {
         let (elements, columns) = (sample.len(), self.outputs);
-        if !elements.is_multiple_of(columns) {
-            return Err(ApplyError::Rows { elements, columns });
-        }
+        whole_rows(elements, columns)?;
         if self.samples == 0 {
             self.mean = vec![0.0; elements];
             self.squares = vec![0.0; elements];

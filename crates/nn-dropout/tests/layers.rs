@@ -26,12 +26,12 @@ fn configs(kind: Kind, amount: f64, axis: usize, size: usize) -> Vec<Config> {
     let plain = Config::new(kind, amount).unwrap();
     let options = [
         plain.clone().with_shared_axes([axis]),
-        plain.clone().with_channels_last(),
+        plain.clone().with_channels_last(true),
         plain.clone().with_mode(PathMode::Batch),
         plain.clone().with_scale_by_keep(false),
         plain.clone().with_block_size(size),
         plain.clone().with_block_size(size).and_then(|config| config.with_clipping(true)),
-        plain.clone().with_coupled_channels(true).and_then(Config::with_channels_last),
+        plain.clone().with_coupled_channels(true).and_then(|config| config.with_channels_last(true)),
     ];
     options.into_iter().flatten().chain([plain]).collect()
 }

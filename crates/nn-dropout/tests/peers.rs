@@ -2,19 +2,12 @@
 
 mod common;
 
-use common::{Bits, assert_near, lines};
+use common::{Bits, assert_near, lines, position};
 use nn_dropout::{
     Config, Draw, EdgeDropout, EmbeddingDropout, Generator, Kind, LabelDropout, Layer, LockedDropout, NodeDropout,
     PathMode, TokenDropout,
 };
 use serde::Deserialize;
-
-/// The number of words left plus one, and the position of the next, as PyTorch counts them.
-fn position(generator: &Generator) -> [u64; 2] {
-    let state = generator.torch_rng_state().unwrap();
-    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
-    [number(&state[8..12]), number(&state[16..24])]
-}
 
 fn forward(draw: Option<&Draw>, x: &[f32]) -> Vec<f32> {
     draw.map_or_else(|| x.to_vec(), |draw| draw.forward_to_vec(x).unwrap())

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Bits, assert_near, bytes, lines};
+use common::{Bits, assert_near, bytes, lines, position};
 use ndarray::{ArrayD, IxDyn};
 use nn_dropout::{Draw, Dropout, Dropout1d, Generator, GeneratorState, Layer, bf16, f16};
 use serde::Deserialize;
@@ -13,13 +13,6 @@ fn layer(name: &str, p: f64, training: bool, generator: &Generator) -> Layer {
         layer.eval();
     }
     layer
-}
-
-/// The number of words left plus one, and the position of the next, as PyTorch counts them.
-fn position(generator: &Generator) -> [u64; 2] {
-    let state = generator.torch_rng_state().unwrap();
-    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
-    [number(&state[8..12]), number(&state[16..24])]
 }
 
 #[derive(Deserialize)]

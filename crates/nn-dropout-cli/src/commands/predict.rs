@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::Ended;
 use crate::interrupt;
-use crate::io::files::{Staged, publish};
+use crate::io::files::{Staged, is_same_file, publish};
 use crate::io::source::{Source, shown};
 use crate::mlp::prediction::{Columns, Predictor, SEED};
 use crate::mlp::run::{load_model, load_settings};
@@ -54,8 +54,7 @@ pub struct PredictArgs {
 pub fn predict(args: &PredictArgs) -> Result<Ended> {
     let as_parquet = args.output.as_deref().map_or(Ok(false), is_parquet)?;
     if let Some(output) = &args.output {
-        let is_data =
-            args.data.canonicalize().is_ok_and(|data| output.canonicalize().is_ok_and(|output| output == data));
+        let is_data = args.data.exists() && is_same_file(&args.data, output);
         ensure!(!is_data, "{} is the data: name another file with --output", output.display());
     }
     let (settings, schema) = load_settings(&args.run)?;

@@ -84,8 +84,7 @@ impl LayerOptions {
             config = config.with_shared_axes(axes.as_slice())?;
         }
         if let Some(channels_last) = self.channels_last {
-            let last = config.clone().with_channels_last()?;
-            config = if channels_last { last } else { config };
+            config = config.with_channels_last(channels_last)?;
         }
         if let Some(mode) = self.mode {
             config = config.with_mode(mode)?;

@@ -90,8 +90,8 @@ impl<'a, T: Element> On<'a, T> {
         let operands = match self.bias {
             None => operands,
             Some(bias) => {
-                whole_rows(operands.count(), bias)?;
                 let columns = bias.len();
+                whole_rows(operands.count(), columns)?;
                 if !self.first.is_multiple_of(columns as u64) {
                     return Err(ApplyError::Start { first: self.first, columns });
                 }
@@ -111,7 +111,7 @@ impl<'a, T: Element> On<'a, T> {
 pub fn bias_gradient<T: Element>(grad_input: &[T], grad_bias: &mut [T]) -> Result<(), ApplyError> {
     const COLUMNS: usize = 256;
     let columns = grad_bias.len();
-    whole_rows(grad_input.len(), grad_bias)?;
+    whole_rows(grad_input.len(), columns)?;
     for (i, sums) in grad_bias.chunks_mut(COLUMNS).enumerate() {
         let mut exact = [0f64; COLUMNS];
         for row in grad_input.chunks_exact(columns) {
@@ -126,8 +126,8 @@ pub fn bias_gradient<T: Element>(grad_input: &[T], grad_bias: &mut [T]) -> Resul
     Ok(())
 }
 
-fn whole_rows<T>(elements: usize, row: &[T]) -> Result<(), ApplyError> {
-    // An empty bias fits only an empty tensor: 0 is a multiple of 0.
-    let columns = row.len();
+/// Whether this many elements are rows of this length.
+pub fn whole_rows(elements: usize, columns: usize) -> Result<(), ApplyError> {
+    // An empty row fits only an empty tensor: 0 is a multiple of 0.
     if elements.is_multiple_of(columns) { Ok(()) } else { Err(ApplyError::Rows { elements, columns }) }
 }

@@ -11,5 +11,6 @@ mod mask;
 pub use self::draw::Draw;
 pub use self::effect::Effect;
 pub use self::error::ApplyError;
+pub(crate) use self::fused::whole_rows;
 pub use self::fused::{On, bias_gradient};
 pub use self::mask::Mask;

@@ -131,14 +131,14 @@ impl Config {
         Ok(Self { shared_axes: axes.into(), ..self })
     }
 
-    /// The last axis of a tensor is its channels, as in JAX and Keras.
+    /// Whether the last axis of a tensor is its channels, as in JAX and Keras.
     ///
     /// # Errors
     ///
     /// If the kind knows no channels.
-    pub fn with_channels_last(self) -> Result<Self, ConfigError> {
+    pub fn with_channels_last(self, channels_last: bool) -> Result<Self, ConfigError> {
         self.check("channels_last", &Self::WITH_CHANNELS)?;
-        Ok(Self { channels_last: true, ..self })
+        Ok(Self { channels_last, ..self })
     }
 
     pub(super) const WITH_CHANNELS: [Kind; 6] = [
@@ -416,7 +416,7 @@ mod file {
                 config = config.with_shared_axes(axes)?;
             }
             if let Some(channels_last) = keys.channels_last {
-                config = Self { channels_last, ..config.with_channels_last()? };
+                config = config.with_channels_last(channels_last)?;
             }
             if let Some(mode) = keys.mode {
                 config = config.with_mode(mode)?;

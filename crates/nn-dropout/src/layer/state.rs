@@ -6,7 +6,7 @@ use std::fmt;
 use super::any::Mode;
 use super::front::front;
 use super::kind::DrawError;
-use crate::draw::ApplyError;
+use crate::draw::{ApplyError, whole_rows};
 use crate::kernel::Element;
 
 front! {
@@ -103,9 +103,7 @@ impl LabelDropout {
     /// If `rows` is not a whole number of them. Nothing is written then.
     pub fn forward<T: Element>(&self, rows: &mut [T], null: &[T]) -> Result<(), LayerError> {
         let (elements, columns) = (rows.len(), null.len());
-        if !elements.is_multiple_of(columns) {
-            return Err(ApplyError::Rows { elements, columns }.into());
-        }
+        whole_rows(elements, columns)?;
         let Some(draw) = self.draw(&[elements.checked_div(columns).unwrap_or(0), columns])? else { return Ok(()) };
         for (first, row) in (0..).step_by(columns).zip(rows.chunks_exact_mut(columns)) {
             if !draw.keeps(first) {

@@ -1,8 +1,8 @@
 //! How strong noise is, checked once, as a type.
 
-use std::error::Error;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+
+use super::checked::checked;
 
 /// How strong noise is, such as its standard deviation: a finite number of at least 0.
 ///
@@ -19,9 +19,6 @@ use std::hash::{Hash, Hasher};
 pub struct Magnitude(f64);
 
 impl Magnitude {
-    /// No noise.
-    pub const ZERO: Self = Self(0.0);
-
     /// Checks a number.
     ///
     /// # Errors
@@ -34,39 +31,9 @@ impl Magnitude {
             Err(MagnitudeError(number))
         }
     }
-
-    /// This times a factor from 0 to 1.
-    pub(crate) const fn scaled(self, factor: f64) -> Self {
-        Self(self.0 * factor)
-    }
-
-    /// The number itself.
-    pub const fn get(self) -> f64 {
-        self.0
-    }
 }
 
-impl Eq for Magnitude {}
-
-impl Hash for Magnitude {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.to_bits().hash(state);
-    }
-}
-
-impl TryFrom<f64> for Magnitude {
-    type Error = MagnitudeError;
-
-    fn try_from(number: f64) -> Result<Self, MagnitudeError> {
-        Self::new(number)
-    }
-}
-
-impl From<Magnitude> for f64 {
-    fn from(magnitude: Magnitude) -> Self {
-        magnitude.0
-    }
-}
+checked!(Magnitude, MagnitudeError);
 
 impl fmt::Display for Magnitude {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,5 +50,3 @@ impl fmt::Display for MagnitudeError {
         write!(f, "expected a finite number of at least 0, but got {}", self.0)
     }
 }
-
-impl Error for MagnitudeError {}

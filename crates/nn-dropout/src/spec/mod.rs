@@ -1,6 +1,7 @@
 //! The specification of every mask, scalar and plain: a probability, three generators, the bits and numbers
 //! that their words become, and which of these an element gets. Whatever is faster is tested against it. It knows nothing of kernels.
 
+mod checked;
 pub mod index;
 pub mod magnitude;
 pub mod mask;

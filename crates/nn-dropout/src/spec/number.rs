@@ -1,5 +1,7 @@
 //! Numbers drawn from a word of 32 random bits, in integer arithmetic: the same bits on every device.
 
+#![allow(clippy::inline_always, reason = "the kernels' loops over these functions have features of their own")]
+
 /// How numbers are distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -14,7 +16,6 @@ pub enum Distribution {
 impl Distribution {
     /// The number that a word becomes. It is exact in `f32`.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "the kernels' loops over it have features of their own")]
     pub fn number(self, word: u32) -> f32 {
         match self {
             Self::Normal => normal(word),
@@ -31,7 +32,6 @@ static PIECES: [[u32; 4]; 256] = include!("normal.json");
 /// The sign is the highest bit. The others say how probable what lies further out is: `(2 * bits + 1) / 2^33`. The number is
 /// the quantile of that probability, within 6e-7.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "as above")]
 pub fn normal(word: u32) -> f32 {
     let odd = word << 1 | 1;
     let octave = odd.leading_zeros();
@@ -48,7 +48,6 @@ pub fn normal(word: u32) -> f32 {
 
 /// The middle of one of 2^24 equal parts.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "as above")]
 pub fn uniform(word: u32) -> f32 {
     (word.cast_signed() >> 8 << 1 | 1) as f32 / (1 << 24) as f32
 }

@@ -1,8 +1,8 @@
 //! The dropout probability p, checked once, as a type.
 
-use std::error::Error;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+
+use super::checked::checked;
 
 /// The probability that an element is dropped: a number in `[0, 1]`, never NaN.
 ///
@@ -22,9 +22,6 @@ use std::hash::{Hash, Hasher};
 pub struct Probability(f64);
 
 impl Probability {
-    /// Nothing is dropped.
-    pub const ZERO: Self = Self(0.0);
-
     /// Checks `p`.
     ///
     /// # Errors
@@ -37,39 +34,9 @@ impl Probability {
             Err(ProbabilityError(p))
         }
     }
-
-    /// This times a factor from 0 to 1.
-    pub(crate) const fn scaled(self, factor: f64) -> Self {
-        Self(self.0 * factor)
-    }
-
-    /// The number itself.
-    pub const fn get(self) -> f64 {
-        self.0
-    }
 }
 
-impl Eq for Probability {}
-
-impl Hash for Probability {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.to_bits().hash(state);
-    }
-}
-
-impl TryFrom<f64> for Probability {
-    type Error = ProbabilityError;
-
-    fn try_from(p: f64) -> Result<Self, ProbabilityError> {
-        Self::new(p)
-    }
-}
-
-impl From<Probability> for f64 {
-    fn from(p: Probability) -> Self {
-        p.0
-    }
-}
+checked!(Probability, ProbabilityError);
 
 impl fmt::Display for Probability {
     /// As Python prints a float: `0.5`, `0.0`, `1e-05`.
@@ -91,8 +58,6 @@ impl fmt::Display for ProbabilityError {
         write!(f, "dropout probability has to be between 0 and 1, but got {}", self.0)
     }
 }
-
-impl Error for ProbabilityError {}
 
 #[cfg(test)]
 mod tests {

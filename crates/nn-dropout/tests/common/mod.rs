@@ -1,9 +1,11 @@
 //! Fixtures: a JSON object a line, numbers in hexadecimal.
 
+#![allow(dead_code, reason = "no test needs all of it")]
+
 use std::fmt::Debug;
 use std::fs;
 
-use nn_dropout::{Element, bf16, f16};
+use nn_dropout::{Element, Generator, bf16, f16};
 use serde::de::DeserializeOwned;
 
 /// The lines of a kind in a file of `tests/fixtures`.
@@ -18,6 +20,13 @@ pub fn lines<T: DeserializeOwned>(file: &str, kind: &str) -> Vec<T> {
 
 pub fn bytes(hexadecimal: &str) -> Vec<u8> {
     (0..hexadecimal.len()).step_by(2).map(|i| u8::from_str_radix(&hexadecimal[i..i + 2], 16).unwrap()).collect()
+}
+
+/// The number of words left plus one, and the position of the next, as PyTorch counts them.
+pub fn position(generator: &Generator) -> [u64; 2] {
+    let state = generator.torch_rng_state().unwrap();
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
+    [number(&state[8..12]), number(&state[16..24])]
 }
 
 /// An element whose bits can be looked at.
