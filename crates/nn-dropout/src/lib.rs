@@ -61,7 +61,7 @@ pub use half::{bf16, f16};
 pub use self::draw::{ApplyError, Draw, Effect, Mask, On, bias_gradient};
 pub use self::generator::{Generator, GeneratorState, Schedule, TorchStateError, default_generator, manual_seed};
 pub use self::input::Input;
-pub use self::kernel::{Affine, Element, kernel_name};
+pub use self::kernel::{Affine, Element, kernel_name, single_threaded};
 pub use self::layer::{
     AlphaDropout, Config, ConfigError, DrawError, DropBlock2d, DropBlock3d, DropConnect, DropKey, DropPath, Dropout,
     Dropout1d, Dropout2d, Dropout3d, EdgeDropout, EmbeddingDropout, FeatureAlphaDropout, GaussianDropout,

@@ -103,6 +103,23 @@ impl Mask {
         self.0.p()
     }
 
+    /// The seed, layer and step of one of [our own masks](Self::philox): all that a kernel elsewhere needs besides p. `None` for
+    /// others.
+    ///
+    /// ```
+    /// use nn_dropout::{Mask, Probability};
+    ///
+    /// let mask = Mask::philox(42, 7, 1000, Probability::new(0.5)?);
+    /// assert_eq!(mask.seed_layer_step(), Some((42, 7, 1000)));
+    /// # Ok::<(), nn_dropout::ProbabilityError>(())
+    /// ```
+    pub const fn seed_layer_step(&self) -> Option<(u64, u32, u32)> {
+        match self.0 {
+            Family::Philox(PhiloxMask { seed, layer, step, .. }) => Some((seed, layer, step)),
+            _ => None,
+        }
+    }
+
     /// The number of bits of a mask that [holds them](Self::from_bits). `None` if unbounded.
     pub const fn count(&self) -> Option<u64> {
         match &self.0 {

@@ -37,6 +37,7 @@ use self::isa::Vector;
 pub(crate) use self::operands::Operands;
 use self::philox::Rounds;
 use self::table::Loops;
+pub use self::threads::single_threaded;
 use crate::spec::index::Index;
 use crate::spec::mask::Family;
 use crate::spec::mt19937::Mt19937;

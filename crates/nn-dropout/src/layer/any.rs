@@ -204,8 +204,13 @@ impl Layer {
         input.with_shape(|shape| self.draw_in_order(shape, || input.memory_order()))
     }
 
+    /// The same for a tensor of this shape whose axes lie in memory in this order, the slowest first. `None` is their own order.
+    ///
+    /// # Errors
+    ///
+    /// If the layer does not take tensors of this shape.
     #[inline]
-    fn draw_in_order(
+    pub fn draw_in_order(
         &self,
         shape: &[usize],
         memory_order: impl FnOnce() -> Option<Vec<usize>>,

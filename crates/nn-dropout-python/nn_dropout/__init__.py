@@ -1,0 +1,1 @@
+from ._core import Noise, Draw, kernel_name

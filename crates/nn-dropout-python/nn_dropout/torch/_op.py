@@ -1,0 +1,364 @@
+"""The one operation: noise on a tensor. Everything else in this package only says which noise.
+
+A call draws a *key*, a seed of its own, from PyTorch's default generator on the CPU. So ``torch.manual_seed``, ``fork_rng``,
+checkpointing and saved states of the generator mean what they mean elsewhere. Key, noise and shape make a draw; backward makes
+the same one again, and keeps nothing else.
+
+Tensors that nobody looks at take the short way: one ``autograd.Function`` (`_Eager`). Under ``torch.compile``, ``vmap`` and
+other transformations they take the registered operator ``nn_dropout::noise``.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import torch
+import torch._functorch.config
+import torch.fx.traceback as fx_traceback
+from torch import Tensor
+from torch._higher_order_ops.effects import _register_effectful_op
+from torch._library.effects import EffectType
+from torch.utils.checkpoint import CheckpointPolicy
+
+from .._core import Draw, Noise
+from . import _settings
+
+#: The forms of a noise: as it is, for the gradient, and what keeps what it drops.
+FORMS = ("forward", "gradient", "complement")
+
+_DTYPES = {
+    torch.float32: "float32",
+    torch.float64: "float64",
+    torch.float16: "float16",
+    torch.bfloat16: "bfloat16",
+}
+_CPU = torch.device("cpu")
+_KEYS = 2**63 - 1
+_noises: dict[str, Noise] = {}
+
+
+def noise(spec: str) -> Noise:
+    """The noise with this specification, in JSON."""
+    found = _noises.get(spec)
+    if found is None:
+        found = _noises[spec] = Noise(spec)
+    return found
+
+
+def next_key() -> Tensor:
+    """The key of the next call: two words of PyTorch's default generator on the CPU."""
+    return torch.randint(_KEYS, (), device=_CPU)
+
+
+class _Seed(threading.local):
+    """The same as a number, drawn into a tensor of its own in each thread, which takes half the time."""
+
+    def __init__(self):
+        with torch.inference_mode(False):
+            self.key = torch.empty((), dtype=torch.int64, device=_CPU)
+
+    def next(self) -> int:
+        return self.key.random_(_KEYS).item()
+
+
+_seed = _Seed()
+
+
+def apply(
+    input: Tensor,
+    spec: str,
+    amount: float,
+    *,
+    factor: Tensor | None = None,
+    inplace: bool = False,
+    key: Tensor | None = None,
+    form: str = "forward",
+) -> Tensor:
+    """The noisy `input`.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of a floating-point type, on any device, of any shape that the layer takes.
+    spec : str
+        The layer and its options, in JSON.
+    amount : float
+        How much noise there is: p, the standard deviation or alpha.
+    factor : Tensor, optional
+        What the amount is multiplied by: one number of type float64 on the CPU.
+    inplace : bool
+        Whether `input` is overwritten.
+    key : Tensor, optional
+        The key of the draw. If it is not given, the next one is drawn.
+    form : str
+        One of `FORMS`.
+    """
+    if torch.compiler.is_compiling():
+        return _registered(input, spec, amount, factor, inplace, _traced_key() if key is None else key, form)
+    if type(input) not in _PLAIN or _is_watched():
+        return _elsewhere(input, spec, amount, factor, inplace, next_key() if key is None else key, form)
+    draw = draw_of(noise(spec), _seed.next() if key is None else key, input.shape, amount, factor, form)
+    return input if draw is None else run(input, draw, inplace)
+
+
+_PLAIN = {Tensor, torch.nn.Parameter}
+
+
+def _is_watched() -> bool:
+    """Whether someone has to see the operator: a mode, a trace or a transformation."""
+    return (
+        torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._are_functorch_transforms_active()
+        or torch.autograd.forward_ad._current_level >= 0
+        or torch._C._get_tracing_state() is not None
+    )
+
+
+def draw_of(
+    noise: Noise,
+    key: Tensor | int,
+    shape: torch.Size,
+    amount: float,
+    factor: Tensor | None = None,
+    form: str = "forward",
+    settings: tuple | None = None,
+) -> Draw | None:
+    """The draw with this key, or None where there is nothing to drop."""
+    if factor is not None:
+        amount = amount * factor.item()
+    if settings is None:
+        settings = () if _settings.are_default() else _settings.snapshot(shape)
+    draw = noise.draw(int(key), shape, amount, *settings)
+    if draw is None or form == "forward":
+        return draw
+    return draw.gradient() if form == "gradient" else draw.complement()
+
+
+def run(input: Tensor, draw: Draw, inplace: bool = False) -> Tensor:
+    """The noisy `input`, a plain tensor, with its gradient."""
+    if not (input.requires_grad and torch.is_grad_enabled()):
+        return execute(input, draw, inplace)
+    if input.numel() <= _SMALL and input.is_cpu and input.is_contiguous() and draw.is_linear():
+        scales = torch.empty_like(input)
+        draw.scales(_dtype(input), scales.data_ptr())
+        return input.mul_(scales) if inplace else input * scales
+    return _eager_apply(input, draw, inplace)
+
+
+#: So few numbers take less memory than a node of the graph, and PyTorch's own product is faster than any node in Python.
+_SMALL = 256
+
+
+class _Eager(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, input, draw, inplace):
+        ctx.draw = draw
+        if inplace:
+            ctx.mark_dirty(input)
+        return execute(input, draw, inplace)
+
+    @staticmethod
+    def backward(ctx, grad):
+        if grad.requires_grad and torch.is_grad_enabled():
+            return _eager_apply(grad, ctx.draw.gradient(), False), None, None
+        return execute(grad, ctx.draw, gradient=True), None, None
+
+
+# `Function.apply` asks about transformations first, which `_is_watched` has done.
+_eager_apply = super(torch.autograd.Function, _Eager).apply
+
+
+def execute(input: Tensor, draw: Draw, inplace: bool = False, gradient: bool = False) -> Tensor:
+    """The noisy `input`, or with `gradient` that of the backward pass, without a gradient of its own."""
+    if input.dtype.is_complex:
+        output = execute(torch.view_as_real(input), draw.complex(), inplace, gradient)
+        return input if inplace else torch.view_as_complex(output)
+    dtype = _dtype(input)
+    output = input if inplace else torch.empty_like(input)
+    if input.is_cpu:
+        threads = torch.get_num_threads()
+        if input.is_contiguous() and output.is_contiguous():
+            draw.apply(dtype, input.data_ptr(), output.data_ptr(), threads, gradient)
+            return output
+        if not inplace:
+            output.copy_(input)
+        elif torch._debug_has_internal_overlap(output) == 1:
+            raise RuntimeError(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+                "Please clone() the tensor before performing the operation."
+            )
+        draw.apply(dtype, 0, output.data_ptr(), threads, gradient, output.stride())
+        return output
+    if input.is_cuda:
+        from ._triton import execute as on_device
+    else:
+        from ._philox import execute as on_device
+    on_device(input, output, draw.gradient() if gradient else draw)
+    return output
+
+
+def _dtype(input: Tensor) -> str:
+    """The name of the type of the elements, or PyTorch's exception for one that cannot be dropped out."""
+    try:
+        return _DTYPES[input.dtype]
+    except KeyError:
+        pass
+    if input.dtype.is_floating_point:
+        raise NotImplementedError(f'"dropout" not implemented for {input.dtype}')
+    # PyTorch names its types as C++ does.
+    names = {
+        torch.uint8: "Byte",
+        torch.int8: "Char",
+        torch.int16: "Short",
+        torch.int32: "Int",
+        torch.int64: "Long",
+        torch.bool: "Bool",
+    }
+    name = names.get(input.dtype, str(input.dtype))
+    raise RuntimeError(f"result type Float can't be cast to the desired output type {name}")
+
+
+def _elsewhere(input, spec, amount, factor, inplace, key, form):
+    """The same for tensors of other classes, and where someone has to see the operator."""
+    if _distributed is not None and isinstance(input, _distributed.DTensor):
+        return _distributed.apply(input, spec, amount, factor, inplace, key, form)
+    if torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0:
+        output = _Transformed.apply(input, key, factor, spec, float(amount), form, _settings.snapshot(input.shape))
+        return input.copy_(output) if inplace else output
+    return _registered(input, spec, amount, factor, inplace, key, form)
+
+
+#: `nn_dropout.torch._distributed`, where `torch.distributed` is there.
+_distributed = None
+
+
+class _Transformed(torch.autograd.Function):
+    """The operation under `torch.func`'s transformations and in forward mode."""
+
+    @staticmethod
+    def forward(input, key, factor, spec, amount, form, settings):
+        return torch.ops.nn_dropout.noise(input, key, spec, amount, factor, form, *settings)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        _, key, factor, *ctx.rest = inputs
+        ctx.save_for_backward(key, factor)
+        ctx.save_for_forward(key, factor)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return _Transformed._linear(ctx, grad), None, None, None, None, None, None
+
+    @staticmethod
+    def jvp(ctx, tangent, *_):
+        return _Transformed._linear(ctx, tangent)
+
+    @staticmethod
+    def _linear(ctx, input):
+        (key, factor), (spec, amount, form, settings) = ctx.saved_tensors, ctx.rest
+        return _Transformed.apply(input, key, factor, spec, amount, _LINEAR[form], settings)
+
+    @staticmethod
+    def vmap(info, in_dims, input, key, factor, *rest):
+        return _vmap(_Transformed.apply, info, in_dims, input, key, factor, *rest)
+
+
+#: The form of a form's gradient.
+_LINEAR = {"forward": "gradient", "gradient": "gradient", "complement": "complement"}
+
+
+def _vmap(apply, info, in_dims, input, key, factor, *rest):
+    """The noise of each sample alone: with its own key, or the one that all have."""
+    of = lambda tensor, dim, i: tensor if dim is None else tensor.select(dim, i)
+    samples = [
+        apply(of(input, in_dims[0], i), of(key, in_dims[1], i), factor, *rest) for i in range(info.batch_size)
+    ]
+    return torch.stack(samples), 0
+
+
+# The registered operators.
+
+_library = torch.library.Library("nn_dropout", "FRAGMENT")
+_random = [torch.Tag.nondeterministic_seeded]
+_library.define("key() -> Tensor", tags=_random)
+_library.define("key_to_recompute() -> Tensor", tags=_random)
+_library.define("key_again(Device device) -> Tensor", tags=_random)
+_library.define(
+    "noise(Tensor input, Tensor key, str spec, float amount, Tensor? factor, str form, bool monte_carlo, SymInt[]? whole, "
+    "SymInt[]? offset) -> Tensor"
+)
+
+
+def _registered(input, spec, amount, factor, inplace, key, form):
+    output = torch.ops.nn_dropout.noise(
+        input, key, spec, float(amount), factor, form, *_settings.snapshot(input.shape)
+    )
+    return input.copy_(output) if inplace else output
+
+
+def _noise(input, key, spec, amount, factor, form, monte_carlo, whole, offset):
+    draw = draw_of(noise(spec), key, input.shape, amount, factor, form, (monte_carlo, whole, offset))
+    # An operator returns a tensor of its own.
+    return input.clone() if draw is None else execute(input, draw)
+
+
+def _noise_fake(input, key, spec, amount, factor, form, monte_carlo, whole, offset):
+    if not input.is_complex():
+        _dtype(input)
+    return torch.empty_like(input)
+
+
+def _setup_context(ctx, inputs, output):
+    _, key, ctx.spec, ctx.amount, factor, ctx.form, *ctx.settings = inputs
+    ctx.save_for_backward(key, factor)
+
+
+def _backward(ctx, grad):
+    key, factor = ctx.saved_tensors
+    grad = torch.ops.nn_dropout.noise(grad, key, ctx.spec, ctx.amount, factor, _LINEAR[ctx.form], *ctx.settings)
+    return grad, None, None, None, None, None, None, None, None
+
+
+def _noise_vmap(info, in_dims, input, key, spec, amount, factor, *rest):
+    apply = lambda input, key, factor, *rest: torch.ops.nn_dropout.noise(input, key, spec, amount, factor, *rest)
+    return _vmap(apply, info, in_dims, input, key, factor, *rest)
+
+
+_library.impl("noise", _noise, "CompositeExplicitAutograd")
+torch.library.register_fake("nn_dropout::noise", _noise_fake, lib=_library)
+torch.library.register_autograd("nn_dropout::noise", _backward, setup_context=_setup_context, lib=_library)
+torch.library.register_vmap("nn_dropout::noise", _noise_vmap, lib=_library)
+
+# Keys in compiled graphs. Calls of `key` have an order among each other, so that the compiler leaves them as they are, and are not
+# recomputed in backward, for their tensors are saved.
+_library.impl("key", next_key, "CompositeExplicitAutograd")
+torch.library.register_fake("nn_dropout::key", lambda: torch.empty((), dtype=torch.int64), lib=_library)
+_register_effectful_op(torch.ops.nn_dropout.key.default, EffectType.ORDERED)
+
+
+# With an activation memory budget below 1 the partitioner recomputes whatever it likes, saved or not. What
+# checkpointing marks, it recomputes with the state that the generator had.
+def _key_to_recompute():
+    meta = dict(fx_traceback.current_meta)
+    fx_traceback.current_meta.update(recompute=CheckpointPolicy.MUST_RECOMPUTE, ac_graph_id=0)
+    try:
+        return torch.ops.nn_dropout.key_again(_CPU)
+    finally:
+        fx_traceback.current_meta.clear()
+        fx_traceback.current_meta.update(meta)
+
+
+_library.impl("key_to_recompute", _key_to_recompute, "CompositeImplicitAutograd")
+_library.impl("key_again", lambda device: next_key(), "BackendSelect")
+torch.library.register_fake(
+    "nn_dropout::key_again", lambda device: torch.empty((), dtype=torch.int64), lib=_library
+)
+
+
+@torch.compiler.assume_constant_result
+def _is_budget_low() -> bool:
+    return torch._functorch.config.activation_memory_budget < 1
+
+
+def _traced_key() -> Tensor:
+    return torch.ops.nn_dropout.key_to_recompute() if _is_budget_low() else torch.ops.nn_dropout.key()

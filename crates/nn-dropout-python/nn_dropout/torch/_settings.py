@@ -1,0 +1,40 @@
+"""What holds for all calls: whether they sample for Monte Carlo dropout, and which part of a whole their tensors are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Whether all samples of a batch share their noise.
+monte_carlo: bool = False
+
+#: Which part of a whole all tensors are.
+part: Part | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Part number `index` of `of` equal parts along axis `dim`."""
+
+    dim: int
+    index: int
+    of: int
+
+    def place(self, shape) -> tuple[list[int], list[int]]:
+        """The shape of the whole, and where a tensor of this shape is in it."""
+        whole, offset = list(shape), [0] * len(shape)
+        if len(whole) > self.dim:
+            offset[self.dim] = self.index * whole[self.dim]
+            whole[self.dim] = self.of * whole[self.dim]
+        return whole, offset
+
+
+def are_default() -> bool:
+    """Whether each call draws for itself, and for its tensor as a whole."""
+    return part is None and not monte_carlo
+
+
+def snapshot(shape) -> tuple[bool, list[int] | None, list[int] | None]:
+    """Whether it is Monte Carlo dropout, and for a part, the whole's shape and the offset in it."""
+    if part is None:
+        return monte_carlo, None, None
+    return monte_carlo, *part.place(shape)
