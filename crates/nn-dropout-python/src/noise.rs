@@ -31,6 +31,10 @@ impl Noise {
         Ok(Self { config: Config::deserialize(value).map_err(value_error)? })
     }
 
+    /// Raises `ValueError` if there cannot be this much noise.
+    fn check(&self, amount: f64) -> PyResult<()> {
+        self.config.clone().with_amount(amount).map(drop).map_err(value_error)
+    }
 
     /// The draw of the mask with this seed for a tensor of this shape, or `None` where there is nothing to drop. A tensor that is
     /// a part of a whole has an offset in it.

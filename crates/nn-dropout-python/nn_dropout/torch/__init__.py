@@ -1,1 +1,26 @@
-from . import _op, _settings
+"""Dropout for PyTorch: faster, the same on any device and any number of ranks, and nothing kept for backward.
+
+>>> import torch
+>>> import nn_dropout.torch
+>>> model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Dropout(0.1))
+>>> model = nn_dropout.torch.replace(model)
+
+`torch.manual_seed` makes it reproducible, and PyTorch's own saved state of its generator resumes it.
+"""
+
+import torch as _torch
+
+from . import _op, functional
+from ._monte_carlo import Prediction, monte_carlo
+from ._parts import part
+from ._replace import patch, replace, unreached
+from ._schedule import Scheduler
+from .modules import *
+from .modules import __all__ as _modules
+
+if _torch.distributed.is_available():
+    from . import _distributed
+
+    _op.distributed = _distributed
+
+__all__ = ["Prediction", "Scheduler", "functional", "monte_carlo", "part", "patch", "replace", "unreached", *_modules]

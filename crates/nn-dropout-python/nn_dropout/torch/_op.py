@@ -10,6 +10,8 @@ other transformations they take the registered operator ``nn_dropout::noise``.
 
 from __future__ import annotations
 
+import functools
+import json
 import threading
 
 import torch
@@ -37,6 +39,14 @@ _KEYS = 2**63 - 1
 _noises: dict[str, Noise] = {}
 
 
+@torch.compiler.assume_constant_result
+@functools.lru_cache(maxsize=1024)
+def spec(kind: str, **options) -> str:
+    """The specification of a layer, in JSON: its kind and its options. How much noise there is, is not part of it."""
+    amount = {"gaussian-noise": "stddev", "neftune-noise": "alpha"}.get(kind, "p")
+    return json.dumps({"kind": kind, amount: 0, **options})
+
+
 def noise(spec: str) -> Noise:
     """The noise with this specification, in JSON."""
     found = _noises.get(spec)
@@ -48,6 +58,11 @@ def noise(spec: str) -> Noise:
 def next_key() -> Tensor:
     """The key of the next call: two words of PyTorch's default generator on the CPU."""
     return torch.randint(_KEYS, (), device=_CPU)
+
+
+def draw_key() -> Tensor:
+    """A key for more than one call."""
+    return _traced_key() if torch.compiler.is_compiling() else next_key()
 
 
 class _Seed(threading.local):
@@ -95,16 +110,17 @@ def apply(
     """
     if torch.compiler.is_compiling():
         return _registered(input, spec, amount, factor, inplace, _traced_key() if key is None else key, form)
-    if type(input) not in _PLAIN or _is_watched():
+    if type(input) not in PLAIN or is_watched():
         return _elsewhere(input, spec, amount, factor, inplace, next_key() if key is None else key, form)
     draw = draw_of(noise(spec), _seed.next() if key is None else key, input.shape, amount, factor, form)
     return input if draw is None else run(input, draw, inplace)
 
 
-_PLAIN = {Tensor, torch.nn.Parameter}
+#: Classes of tensors that are nothing but memory.
+PLAIN = {Tensor, torch.nn.Parameter}
 
 
-def _is_watched() -> bool:
+def is_watched() -> bool:
     """Whether someone has to see the operator: a mode, a trace or a transformation."""
     return (
         torch._C._len_torch_dispatch_stack() > 0
@@ -164,7 +180,7 @@ class _Eager(torch.autograd.Function):
         return execute(grad, ctx.draw, gradient=True), None, None
 
 
-# `Function.apply` asks about transformations first, which `_is_watched` has done.
+# `Function.apply` asks about transformations first, which `is_watched` has done.
 _eager_apply = super(torch.autograd.Function, _Eager).apply
 
 
@@ -220,8 +236,10 @@ def _dtype(input: Tensor) -> str:
 
 def _elsewhere(input, spec, amount, factor, inplace, key, form):
     """The same for tensors of other classes, and where someone has to see the operator."""
-    if _distributed is not None and isinstance(input, _distributed.DTensor):
-        return _distributed.apply(input, spec, amount, factor, inplace, key, form)
+    if not isinstance(input, Tensor):
+        raise TypeError(f"dropout(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    if distributed is not None and isinstance(input, distributed.DTensor):
+        return distributed.apply(input, spec, amount, factor, inplace, key, form)
     if torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0:
         output = _Transformed.apply(input, key, factor, spec, float(amount), form, _settings.snapshot(input.shape))
         return input.copy_(output) if inplace else output
@@ -229,7 +247,7 @@ def _elsewhere(input, spec, amount, factor, inplace, key, form):
 
 
 #: `nn_dropout.torch._distributed`, where `torch.distributed` is there.
-_distributed = None
+distributed = None
 
 
 class _Transformed(torch.autograd.Function):

@@ -14,6 +14,10 @@ pub enum Distribution {
 }
 
 impl Distribution {
+    /// What [normal](Self::Normal) numbers are made of, for a kernel elsewhere: the coefficients of 256 cubic polynomials. See
+    /// the page on the mask.
+    pub const NORMAL_PIECES: &'static [[u32; 4]; 256] = &PIECES;
+
     /// The number that a word becomes. It is exact in `f32`.
     #[inline(always)]
     pub fn number(self, word: u32) -> f32 {

@@ -1,0 +1,324 @@
+"""Noise as functions, like :mod:`torch.nn.functional`'s.
+
+All take ``training``: without it they return their input. All take the same steps of PyTorch's generator, whatever the size of the
+tensor: two words a call.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from . import _op, _torch_rng
+
+__all__ = [
+    "alpha_dropout",
+    "drop_block2d",
+    "drop_block3d",
+    "drop_key",
+    "drop_path",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "edge_dropout",
+    "embedding_dropout",
+    "feature_alpha_dropout",
+    "gaussian_dropout",
+    "gaussian_noise",
+    "label_dropout",
+    "locked_dropout",
+    "neftune_noise",
+    "node_dropout",
+    "scaled_dot_product_attention",
+    "token_dropout",
+    "zoneout",
+]
+
+
+def checked(p: float) -> float:
+    if p < 0.0 or p > 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    return p
+
+
+def _as_in_torch(input, kind, p, training, inplace, rng=None, **options):
+    """One of the six that PyTorch has."""
+    p = checked(p)
+    if not training or p == 0:
+        return input
+    if rng == "torch":
+        return _torch_rng.apply(input, kind, p, inplace)
+    return _op.apply(input, _op.spec(kind, **options), p, inplace=inplace)
+
+
+def _noise(input, kind, amount, training, inplace=False, **options):
+    """Any of the others."""
+    if not training or amount == 0:
+        return input
+    return _op.apply(input, _op.spec(kind, **options), amount, inplace=inplace)
+
+
+def dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: str | None = None
+) -> Tensor:
+    """Zero elements with probability `p`, and multiply the others by ``1 / (1 - p)``.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape and any floating-point type.
+    p : float
+        The probability of an element to be zeroed, from 0 to 1.
+    training : bool
+        Without it, `input` is returned.
+    inplace : bool
+        Whether `input` is overwritten.
+    rng : {None, "torch"}
+        ``"torch"`` draws the mask that PyTorch itself would draw on the CPU.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and type of `input`.
+
+    Raises
+    ------
+    ValueError
+        If `p` is not between 0 and 1.
+    RuntimeError
+        If the elements are not floating-point numbers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from nn_dropout.torch import functional as F
+    >>> _ = torch.manual_seed(42)
+    >>> F.dropout(torch.ones(8), p=0.5)
+    tensor([2., 2., 0., 0., 2., 0., 0., 0.])
+    """
+    return _as_in_torch(input, "dropout", p, training, inplace, rng)
+
+
+def alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False, *, rng: str | None = None
+) -> Tensor:
+    """Alpha dropout: see `AlphaDropout`."""
+    return _as_in_torch(input, "alpha-dropout", p, training, inplace, rng)
+
+
+def feature_alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False, *, rng: str | None = None
+) -> Tensor:
+    """Alpha dropout of channels: see `FeatureAlphaDropout`."""
+    return _as_in_torch(input, "feature-alpha-dropout", p, training, inplace, rng)
+
+
+def dropout1d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: str | None = None
+) -> Tensor:
+    """Dropout of channels of signals: see `Dropout1d`."""
+    return _as_in_torch(input, "dropout1d", p, training, inplace, rng)
+
+
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: str | None = None
+) -> Tensor:
+    """Dropout of channels of images: see `Dropout2d`."""
+    warn_as_torch("dropout2d", input, 4)
+    return _as_in_torch(input, "dropout2d", p, training, inplace, rng)
+
+
+def dropout3d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: str | None = None
+) -> Tensor:
+    """Dropout of channels of volumes: see `Dropout3d`."""
+    warn_as_torch("dropout3d", input, 5)
+    return _as_in_torch(input, "dropout3d", p, training, inplace, rng)
+
+
+def warn_as_torch(kind: str, input: Tensor, dimensions: int) -> None:
+    """PyTorch warns of shapes that it may take otherwise one day. Let it say so itself."""
+    if input.dim() != dimensions and not torch.compiler.is_compiling():
+        _torch_rng.THEIRS[kind](torch.empty(input.shape, device="meta"), 0.0, False)
+
+
+def drop_path(
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    mode: str = "row",
+    scale_by_keep: bool = True,
+) -> Tensor:
+    """Stochastic depth: see `DropPath`."""
+    return _noise(input, "drop-path", p, training, inplace, mode=mode, scale_by_keep=scale_by_keep)
+
+
+def drop_block2d(input: Tensor, p: float = 0.5, block_size: int = 7, training: bool = True, inplace: bool = False, **options) -> Tensor:
+    """Dropout of blocks of images: see `DropBlock2d`."""
+    return _noise(input, "drop-block2d", p, training, inplace, block_size=block_size, **options)
+
+
+def drop_block3d(input: Tensor, p: float = 0.5, block_size: int = 7, training: bool = True, inplace: bool = False, **options) -> Tensor:
+    """Dropout of blocks of volumes: see `DropBlock3d`."""
+    return _noise(input, "drop-block3d", p, training, inplace, block_size=block_size, **options)
+
+
+def locked_dropout(input: Tensor, p: float = 0.5, training: bool = True, *, axis: int = 1) -> Tensor:
+    """Dropout with one mask for all coordinates along an axis: see `LockedDropout`."""
+    return _noise(input, "dropout", p, training, shared_axes=(axis,))
+
+
+def gaussian_dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Multiplicative normal noise: see `GaussianDropout`."""
+    return _noise(input, "gaussian-dropout", p, training, inplace)
+
+
+def gaussian_noise(input: Tensor, stddev: float = 0.1, training: bool = True, inplace: bool = False) -> Tensor:
+    """Additive normal noise: see `GaussianNoise`."""
+    return _noise(input, "gaussian-noise", stddev, training, inplace)
+
+
+def neftune_noise(input: Tensor, alpha: float = 5.0, training: bool = True, inplace: bool = False) -> Tensor:
+    """Uniform noise on embeddings: see `NeftuneNoise`."""
+    return _noise(input, "neftune-noise", alpha, training, inplace)
+
+
+def token_dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Dropout of tokens: see `TokenDropout`."""
+    return _noise(input, "token-dropout", p, training, inplace)
+
+
+def drop_key(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Dropout of keys before the softmax of attention: see `DropKey`."""
+    return _noise(input, "drop-key", p, training, inplace)
+
+
+def embedding_dropout(input: Tensor, weight: Tensor, p: float = 0.5, training: bool = True, **options) -> Tensor:
+    """An embedding with dropped words: see `EmbeddingDropout`.
+
+    `input` and `weight` are those of :func:`torch.nn.functional.embedding`, and so are further options.
+    """
+    embedded = torch.nn.functional.embedding(input, weight, **options)
+    if not training or p == 0:
+        return embedded
+    words = torch.ones((weight.shape[0], 1), dtype=weight.dtype, device=weight.device)
+    scales = _noise(words, "embedding-dropout", p, training)
+    return embedded * torch.nn.functional.embedding(input, scales)
+
+
+def zoneout(new: Tensor, previous: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    """Elements of the new state, or with probability `p` of the previous one: see `Zoneout`."""
+    if p == 0:
+        return new
+    if not training:
+        return torch.lerp(new, previous, p)
+    spec, key = _op.spec("zoneout"), _op.draw_key()
+    return _op.apply(new, spec, p, key=key) + _op.apply(previous, spec, p, key=key, form="complement")
+
+
+def label_dropout(input: Tensor, null: Tensor | int, p: float = 0.5, training: bool = True) -> Tensor:
+    """Labels, or embedded conditions, replaced by a null one with probability `p`: see `LabelDropout`."""
+    if not training or p == 0:
+        return input
+    kept = _kept("label-dropout", input.shape[0], p, input.device)
+    return torch.where(kept.view(-1, *[1] * (input.dim() - 1)), input, null)
+
+
+def edge_dropout(edge_index: Tensor, p: float = 0.5, training: bool = True) -> tuple[Tensor, Tensor]:
+    """The edges of a graph that are not dropped: see `EdgeDropout`.
+
+    Returns
+    -------
+    edges : Tensor
+        The kept edges, of shape (2, number of kept edges).
+    kept : Tensor
+        Which edges these are, of type bool.
+    """
+    count = edge_index.shape[1]
+    if not training or p == 0:
+        return edge_index, torch.ones(count, dtype=torch.bool, device=edge_index.device)
+    kept = _kept("edge-dropout", count, p, edge_index.device)
+    return edge_index[:, kept], kept
+
+
+def node_dropout(edge_index: Tensor, num_nodes: int, p: float = 0.5, training: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+    """The edges of a graph both of whose nodes are not dropped: see `NodeDropout`.
+
+    Returns
+    -------
+    edges : Tensor
+        The kept edges, of shape (2, number of kept edges).
+    kept_edges, kept_nodes : Tensor
+        Which edges and nodes are kept, of type bool.
+    """
+    if not training or p == 0:
+        kept_nodes = torch.ones(num_nodes, dtype=torch.bool, device=edge_index.device)
+    else:
+        kept_nodes = _kept("node-dropout", num_nodes, p, edge_index.device)
+    kept = kept_nodes[edge_index].all(dim=0)
+    return edge_index[:, kept], kept, kept_nodes
+
+
+def _kept(kind: str, count: int, p: float, device: torch.device) -> Tensor:
+    return _op.apply(torch.ones(count, device=device), _op.spec(kind), p) != 0
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+    *,
+    training: bool = True,
+    rng: str | None = None,
+) -> Tensor:
+    """Attention whose weights are dropped out, with :func:`torch.nn.functional.scaled_dot_product_attention`'s arguments.
+
+    PyTorch's function drops out whenever `dropout_p` is above 0. This one has `training`, so that a module passes
+    ``training=self.training`` and is quiet in eval mode. Without dropout it is PyTorch's function; with it the weights are
+    computed as they are defined, so they take memory.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from nn_dropout.torch import functional as F
+    >>> q = torch.randn(1, 2, 5, 8)
+    >>> F.scaled_dot_product_attention(q, q, q, dropout_p=0.1, training=False).shape
+    torch.Size([1, 2, 5, 8])
+    """
+    dropout_p = checked(dropout_p)
+    if not training or dropout_p == 0:
+        return _attention(query, key, value, attn_mask, 0.0, is_causal, scale=scale, enable_gqa=enable_gqa)
+    if enable_gqa:
+        key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
+        value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
+    if is_causal:
+        if attn_mask is not None:
+            raise RuntimeError("Explicit attn_mask should not be set when is_causal=True")
+        attn_mask = torch.ones(query.size(-2), key.size(-2), dtype=torch.bool, device=query.device).tril()
+    # Step by step as PyTorch computes it on the CPU, so that values are the same to the bit where masks are.
+    dtype = query.dtype
+    if dtype in (torch.float16, torch.bfloat16):
+        query, key, value = query.float(), key.float(), value.float()
+    root = math.sqrt(1 / math.sqrt(query.size(-1)) if scale is None else abs(scale))
+    scores = (query * (root if scale is None or scale >= 0 else -root)) @ (key.transpose(-2, -1) * root)
+    if attn_mask is None:
+        weights = scores.softmax(-1)
+    else:
+        if attn_mask.dtype == torch.bool:
+            attn_mask = torch.zeros_like(attn_mask, dtype=scores.dtype).masked_fill(~attn_mask, -math.inf)
+        # Where nothing may be attended to, weights are 0.
+        weights = torch._safe_softmax(scores + attn_mask, -1)
+    return (dropout(weights, dropout_p, rng=rng) @ value).to(dtype)
+
+
+_attention = torch.nn.functional.scaled_dot_product_attention
