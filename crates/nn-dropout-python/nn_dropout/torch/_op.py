@@ -40,11 +40,15 @@ _noises: dict[str, Noise] = {}
 
 
 @torch.compiler.assume_constant_result
-@functools.lru_cache(maxsize=1024)
 def spec(kind: str, **options) -> str:
     """The specification of a layer, in JSON: its kind and its options. How much noise there is, is not part of it."""
+    return _spec(kind, tuple(options.items()))
+
+
+@functools.lru_cache(maxsize=1024)
+def _spec(kind: str, options: tuple) -> str:
     amount = {"gaussian-noise": "stddev", "neftune-noise": "alpha"}.get(kind, "p")
-    return json.dumps({"kind": kind, amount: 0, **options})
+    return json.dumps({"kind": kind, amount: 0, **dict(options)})
 
 
 def noise(spec: str) -> Noise:
@@ -116,6 +120,9 @@ def apply(
     return input if draw is None else run(input, draw, inplace)
 
 
+#: Whether a tensor is many gradients, as `torch.autograd.grad` makes them with `is_grads_batched`.
+_is_batch = torch._C._functorch.is_legacy_batchedtensor
+
 #: Classes of tensors that are nothing but memory.
 PLAIN = {Tensor, torch.nn.Parameter}
 
@@ -175,6 +182,10 @@ class _Eager(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
+        if type(grad) not in PLAIN or torch._C._are_functorch_transforms_active() or _is_batch(grad):
+            # Many gradients at once, or one of another class: these know products.
+            scales = execute(torch.ones(ctx.draw.shape, dtype=grad.dtype, device=grad.device), ctx.draw, gradient=True)
+            return grad * scales, None, None
         if grad.requires_grad and torch.is_grad_enabled():
             return _eager_apply(grad, ctx.draw.gradient(), False), None, None
         return execute(grad, ctx.draw, gradient=True), None, None
@@ -204,6 +215,8 @@ def execute(input: Tensor, draw: Draw, inplace: bool = False, gradient: bool = F
                 "Please clone() the tensor before performing the operation."
             )
         draw.apply(dtype, 0, output.data_ptr(), threads, gradient, output.stride())
+        return output
+    if input.is_meta:
         return output
     if input.is_cuda:
         from ._triton import execute as on_device
