@@ -304,21 +304,24 @@ def scaled_dot_product_attention(
     if is_causal:
         if attn_mask is not None:
             raise RuntimeError("Explicit attn_mask should not be set when is_causal=True")
-        attn_mask = torch.ones(query.size(-2), key.size(-2), dtype=torch.bool, device=query.device).tril()
-    # Step by step as PyTorch computes it on the CPU, so that values are the same to the bit where masks are.
+        attn_mask = query.new_full((query.size(-2), key.size(-2)), -math.inf).triu(1)
+    elif attn_mask is not None and attn_mask.dtype == torch.bool:
+        attn_mask = torch.zeros_like(attn_mask, dtype=query.dtype).masked_fill_(~attn_mask, -math.inf)
     dtype = query.dtype
     if dtype in (torch.float16, torch.bfloat16):
         query, key, value = query.float(), key.float(), value.float()
-    root = math.sqrt(1 / math.sqrt(query.size(-1)) if scale is None else abs(scale))
-    scores = (query * (root if scale is None or scale >= 0 else -root)) @ (key.transpose(-2, -1) * root)
-    if attn_mask is None:
-        weights = scores.softmax(-1)
+    scale = 1 / math.sqrt(query.size(-1)) if scale is None else scale
+    if rng == "torch":
+        # Step by step as PyTorch computes it on the CPU, so that values are the same to the bit.
+        root = math.sqrt(abs(scale))
+        scores = (query * math.copysign(root, scale)) @ (key.transpose(-2, -1) * root)
     else:
-        if attn_mask.dtype == torch.bool:
-            attn_mask = torch.zeros_like(attn_mask, dtype=scores.dtype).masked_fill(~attn_mask, -math.inf)
-        # Where nothing may be attended to, weights are 0.
-        weights = torch._safe_softmax(scores + attn_mask, -1)
-    return (dropout(weights, dropout_p, rng=rng) @ value).to(dtype)
+        scores = (query * scale) @ key.transpose(-2, -1)
+    if attn_mask is not None:
+        scores = scores + attn_mask
+    # Where nothing may be attended to, weights are 0. In causal attention everything may attend to itself.
+    softmax = torch.softmax if attn_mask is None or is_causal and rng != "torch" else torch._safe_softmax
+    return (dropout(softmax(scores, -1), dropout_p, rng=rng) @ value).to(dtype)
 
 
 _attention = torch.nn.functional.scaled_dot_product_attention
