@@ -46,19 +46,21 @@ DTensor._op_dispatcher._custom_op_handlers[torch.ops.nn_dropout.noise.default] =
 def _blocks(shape, mesh, placements):
     """The blocks of the whole that this rank has: where each is in the local tensor, and its offset in the whole.
 
-    It is one block, unless axes that were cut have been flattened into one.
+    It is one block, unless axes that were cut have been flattened into one, or the rank is not of the mesh.
     """
+    coordinate = mesh.get_coordinate()
+    if coordinate is None:
+        return
     axes = []
     for axis, size in enumerate(shape):
         cuts = [i for i, placement in enumerate(placements) if getattr(placement, "dim", None) == axis]
-        runs = None
-        if cuts and mesh.get_coordinate() is not None:
-            runs = [range(int(size))]
-            for i in cuts:
-                # A strided one is cut into pieces first, and each of these into shards.
-                pieces = getattr(placements[i], "split_factor", 1)
-                pieces = [_chunk(runs, pieces, piece) for piece in range(pieces)]
-                runs = [run for piece in pieces for run in _chunk(piece, mesh.size(i), mesh.get_coordinate()[i])]
+        # An axis that is not cut may have a symbolic size.
+        runs = [range(int(size))] if cuts else []
+        for i in cuts:
+            # A strided one is cut into pieces first, and each of these into shards.
+            count = getattr(placements[i], "split_factor", 1)
+            pieces = [_chunk(runs, count, piece) for piece in range(count)]
+            runs = [run for piece in pieces for run in _chunk(piece, mesh.size(i), coordinate[i])]
         axes.append(_places(runs))
     for block in itertools.product(*axes):
         yield tuple(place for place, _ in block), [offset for _, offset in block]
@@ -75,8 +77,8 @@ def _chunk(runs: list[range], count: int, index: int) -> list[range]:
     return [run for run in chunk if run]
 
 
-def _places(runs: list[range] | None) -> list[tuple[slice, int]]:
-    """Where runs of coordinates are in the local tensor, and where each starts in the whole."""
+def _places(runs: list[range]) -> list[tuple[slice, int]]:
+    """Where runs of coordinates are in the local tensor, and where each starts in the whole. Without runs it is all there is."""
     if not runs:
         return [(slice(None), 0)]
     ends = list(itertools.accumulate(map(len, runs)))
