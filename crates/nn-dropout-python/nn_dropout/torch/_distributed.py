@@ -53,33 +53,35 @@ def _blocks(shape, mesh, placements):
         return
     axes = []
     for axis, size in enumerate(shape):
-        cuts = [i for i, placement in enumerate(placements) if getattr(placement, "dim", None) == axis]
-        # An axis that is not cut may have a symbolic size.
-        runs = [range(int(size))] if cuts else []
-        for i in cuts:
-            # A strided one is cut into pieces first, and each of these into shards.
-            count = getattr(placements[i], "split_factor", 1)
-            pieces = [_chunk(runs, count, piece) for piece in range(count)]
-            runs = [run for piece in pieces for run in _chunk(piece, mesh.size(i), coordinate[i])]
+        runs = [(0, size)]
+        for i, placement in enumerate(placements):
+            if getattr(placement, "dim", None) == axis:
+                # A strided one is cut into pieces first, and each of these into shards.
+                count = getattr(placement, "split_factor", 1)
+                pieces = [_chunk(runs, count, piece) for piece in range(count)]
+                runs = [run for piece in pieces for run in _chunk(piece, mesh.size(i), coordinate[i])]
         axes.append(_places(runs))
     for block in itertools.product(*axes):
         yield tuple(place for place, _ in block), [offset for _, offset in block]
 
 
-def _chunk(runs: list[range], count: int, index: int) -> list[range]:
-    """Chunk number `index` of `count`, as ``torch.chunk`` makes them, of runs of coordinates."""
-    step = -(-sum(map(len, runs)) // count)
-    begin, end = index * step, (index + 1) * step
+def _chunk(runs, count: int, index: int):
+    """Chunk number `index` of `count`, as ``torch.chunk`` makes them, of runs of coordinates: first ones and lengths."""
+    total = sum(length for _, length in runs)
+    step = (total + count - 1) // count
+    begin, end = step * index, step * (index + 1)
     chunk = []
-    for run in runs:
-        chunk.append(run[max(begin, 0) : max(end, 0)])
-        begin, end = begin - len(run), end - len(run)
-    return [run for run in chunk if run]
+    for first, length in runs:
+        # Sizes may be symbolic.
+        a, b = torch.sym_min(torch.sym_max(begin, 0), length), torch.sym_min(torch.sym_max(end, 0), length)
+        chunk.append((first + a, b - a))
+        begin, end = begin - length, end - length
+    return chunk if len(chunk) == 1 else [run for run in chunk if run[1] > 0]
 
 
-def _places(runs: list[range]) -> list[tuple[slice, int]]:
-    """Where runs of coordinates are in the local tensor, and where each starts in the whole. Without runs it is all there is."""
-    if not runs:
-        return [(slice(None), 0)]
-    ends = list(itertools.accumulate(map(len, runs)))
-    return [(slice(end - len(run), end), run.start) for run, end in zip(runs, ends)]
+def _places(runs):
+    """Where runs of coordinates are in the local tensor, and where each starts in the whole."""
+    if len(runs) == 1:
+        return [(slice(None), runs[0][0])]
+    ends = list(itertools.accumulate(length for _, length in runs))
+    return [(slice(end - length, end), first) for end, (first, length) in zip(ends, runs)]
