@@ -66,7 +66,7 @@ def _blocks(shape, mesh, placements):
 
 
 def _chunk(runs, count: int, index: int):
-    """Chunk number `index` of `count`, as ``torch.chunk`` makes them, of runs of coordinates: first ones and lengths."""
+    """Chunk number `index` of `count`, as ``torch.chunk`` makes them, of runs: first coordinates and lengths."""
     total = sum(length for _, length in runs)
     step = (total + count - 1) // count
     begin, end = step * index, step * (index + 1)
