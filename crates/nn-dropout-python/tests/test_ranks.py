@@ -35,6 +35,7 @@ if HAS_GLOO:
     from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
     from torch.distributed.fsdp import fully_shard
     from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distribute_tensor
+    from torch.distributed.tensor.debug import CommDebugMode
     from torch.distributed.tensor.parallel import (
         ColwiseParallel,
         RowwiseParallel,
@@ -194,6 +195,14 @@ def flattened_axes():
     for layer in (nd.Dropout(0.5), nd.GaussianNoise(0.1), nd.DropPath(0.5)):
         compare(layer, (3, 8, 5), line(), [Shard(1)], flatten)
         compare(layer, (4, 8, 5), plane(), [Shard(0), Shard(1)], flatten)
+
+
+@check
+def ranks_do_not_talk():
+    x, grad = (distribute_tensor(x, line(), [Shard(0)]) for x in tensors(8, 6))
+    with CommDebugMode() as talk:
+        nd.Dropout(0.5)(x.requires_grad_()).backward(grad)
+    assert talk.get_total_counts() == 0
 
 
 @check
