@@ -10,13 +10,13 @@ from . import _settings
 class part:
     """Say that this process has part number `index` of `of` equal parts of every tensor, along axis `dim`.
 
-    In plain data-parallel training each rank has some rows of the batch. Its noise then is that of these rows of the whole
-    batch, and all ranks together draw what one process would draw for it. All ranks need the same state of PyTorch's
-    generator on the CPU: call :func:`torch.manual_seed` with the same seed on each.
+    In plain data-parallel training each rank has some rows of the batch. Its noise then is that of these rows of the
+    whole batch, and all ranks together draw what one process would draw for it. All ranks need the same state of
+    PyTorch's generator on the CPU: call :func:`torch.manual_seed` with the same seed on each.
 
-    It holds from the call on, in all threads, instead of what was said before. As a context manager it holds until the end
-    of the context; a backward pass that computes checkpointed modules again has to lie in it. Tensors without the axis are
-    wholes.
+    It holds from the call on, in all threads, instead of what was said before. As a context manager it holds until the
+    end of the context; a backward pass that computes checkpointed modules again has to lie in it. Tensors without the
+    axis are wholes.
 
     Parameters
     ----------
