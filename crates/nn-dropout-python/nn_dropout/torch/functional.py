@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from . import _op, _torch_rng
+from . import _op, _settings, _torch_rng
 
 __all__ = [
     "alpha_dropout",
@@ -44,14 +44,44 @@ def checked(p: float) -> float:
     return p
 
 
-def _as_in_torch(input, kind, p, training, inplace, rng=None, **options):
-    """One of the six that PyTorch has."""
-    p = checked(p)
+#: The numbers of dimensions that PyTorch takes without a word.
+_DIMENSIONS = {"dropout1d": (2, 3), "dropout2d": (4,), "dropout3d": (4, 5)}
+_COMPLEX = {torch.complex32, torch.complex64, torch.complex128}
+
+
+def as_in_torch(input, kind, spec, p, training, inplace, rng=None, factor=None):
+    """One of the six that PyTorch has. What is no business of ours, PyTorch does itself, or says what is wrong with it."""
     if not training or p == 0:
+        _let_torch_look(kind, input)
         return input
-    if rng == "torch":
-        return _torch_rng.apply(input, kind, p, inplace)
-    return _op.apply(input, _op.spec(kind, **options), p, inplace=inplace)
+    if not _takes(input, kind, p):
+        return _torch_rng.THEIRS[kind](input, p, True, inplace)
+    if rng == "torch" and not _settings.monte_carlo:
+        return _torch_rng.apply(input, kind, p if factor is None else p * factor.item(), inplace)
+    _let_torch_look(kind, input)
+    return _op.apply(input, spec, p, factor=factor, inplace=inplace)
+
+
+def _takes(input, kind: str, p: float) -> bool:
+    """Whether it is a tensor in memory, of numbers with a point, and there is such a probability."""
+    return (
+        isinstance(input, Tensor)
+        and (input.dtype in _op._DTYPES or input.dtype in _COMPLEX and "alpha" not in kind)
+        and input.layout is torch.strided
+        and not input.is_nested
+        and p <= 1
+    )
+
+
+def _let_torch_look(kind: str, input: Tensor) -> None:
+    """PyTorch raises for some shapes, and warns of those that it may take otherwise one day. Let it say so itself."""
+    dimensions = _DIMENSIONS.get(kind)
+    if dimensions is not None and input.dim() not in dimensions and not torch.compiler.is_compiling():
+        _torch_rng.THEIRS[kind](torch.empty((0,) * input.dim(), device="meta"), 0.0, False)
+
+
+def _function(input, kind, p, training, inplace, rng):
+    return as_in_torch(input, kind, _op.spec(kind), checked(p), training, inplace, rng)
 
 
 def _noise(input, kind, amount, training, inplace=False, **options):
@@ -99,50 +129,42 @@ def dropout(
     >>> F.dropout(torch.ones(8), p=0.5)
     tensor([2., 2., 0., 0., 2., 0., 0., 0.])
     """
-    return _as_in_torch(input, "dropout", p, training, inplace, rng)
+    return _function(input, "dropout", p, training, inplace, rng)
 
 
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False, *, rng: str | None = None
 ) -> Tensor:
     """Alpha dropout: see `AlphaDropout`."""
-    return _as_in_torch(input, "alpha-dropout", p, training, inplace, rng)
+    return _function(input, "alpha-dropout", p, training, inplace, rng)
 
 
 def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False, *, rng: str | None = None
 ) -> Tensor:
     """Alpha dropout of channels: see `FeatureAlphaDropout`."""
-    return _as_in_torch(input, "feature-alpha-dropout", p, training, inplace, rng)
+    return _function(input, "feature-alpha-dropout", p, training, inplace, rng)
 
 
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: str | None = None
 ) -> Tensor:
     """Dropout of channels of signals: see `Dropout1d`."""
-    return _as_in_torch(input, "dropout1d", p, training, inplace, rng)
+    return _function(input, "dropout1d", p, training, inplace, rng)
 
 
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: str | None = None
 ) -> Tensor:
     """Dropout of channels of images: see `Dropout2d`."""
-    warn_as_torch("dropout2d", input, 4)
-    return _as_in_torch(input, "dropout2d", p, training, inplace, rng)
+    return _function(input, "dropout2d", p, training, inplace, rng)
 
 
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: str | None = None
 ) -> Tensor:
     """Dropout of channels of volumes: see `Dropout3d`."""
-    warn_as_torch("dropout3d", input, 5)
-    return _as_in_torch(input, "dropout3d", p, training, inplace, rng)
-
-
-def warn_as_torch(kind: str, input: Tensor, dimensions: int) -> None:
-    """PyTorch warns of shapes that it may take otherwise one day. Let it say so itself."""
-    if input.dim() != dimensions and not torch.compiler.is_compiling():
-        _torch_rng.THEIRS[kind](torch.empty(input.shape, device="meta"), 0.0, False)
+    return _function(input, "dropout3d", p, training, inplace, rng)
 
 
 def drop_path(
