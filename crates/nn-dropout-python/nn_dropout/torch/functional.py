@@ -190,9 +190,12 @@ def drop_block3d(input: Tensor, p: float = 0.5, block_size: int = 7, training: b
     return _noise(input, "drop-block3d", p, training, inplace, block_size=block_size, **options)
 
 
-def locked_dropout(input: Tensor, p: float = 0.5, training: bool = True, *, axis: int = 1) -> Tensor:
-    """Dropout with one mask for all coordinates along an axis: see `LockedDropout`."""
-    return _noise(input, "dropout", p, training, shared_axes=(axis,))
+def locked_dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, *, axis: int | tuple[int, ...] = 1
+) -> Tensor:
+    """Dropout with one mask for all coordinates along `axis`: see `LockedDropout`."""
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    return _noise(input, "dropout", p, training, shared_axes=axes)
 
 
 def gaussian_dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -325,7 +328,8 @@ def scaled_dot_product_attention(
         value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
     if is_causal:
         if attn_mask is not None:
-            raise RuntimeError("Explicit attn_mask should not be set when is_causal=True")
+            # PyTorch says that this cannot be.
+            return _attention(query, key, value, attn_mask, 0.0, is_causal, scale=scale)
         attn_mask = torch.ones(query.size(-2), key.size(-2), dtype=torch.bool, device=query.device).tril()
     # Step by step as PyTorch computes it on the CPU, so that values are the same to the bit where masks are.
     dtype = query.dtype

@@ -375,7 +375,9 @@ class _Wrapper(Noisy):
 
     def __init__(self, p: float) -> None:
         super().__init__()
-        self.p = F.checked(p)
+        if not 0 <= p <= 1:
+            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        self.p = p
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
