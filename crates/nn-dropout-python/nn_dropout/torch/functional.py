@@ -44,21 +44,19 @@ def checked(p: float) -> float:
     return p
 
 
-#: The numbers of dimensions that PyTorch takes without a word.
-_DIMENSIONS = {"dropout1d": (2, 3), "dropout2d": (4,), "dropout3d": (4, 5)}
 _COMPLEX = {torch.complex32, torch.complex64, torch.complex128}
 
 
 def as_in_torch(input, kind, spec, p, training, inplace, rng=None, factor=None):
     """One of the six that PyTorch has. What is no business of ours, PyTorch does itself, or says what is wrong with it."""
     if not training or p == 0:
-        _let_torch_look(kind, input)
+        _torch_rng.look(kind, input)
         return input
     if not _takes(input, kind, p):
         return _torch_rng.THEIRS[kind](input, p, True, inplace)
     if rng == "torch" and not _settings.monte_carlo:
         return _torch_rng.apply(input, kind, p if factor is None else p * factor.item(), inplace)
-    _let_torch_look(kind, input)
+    _torch_rng.look(kind, input)
     return _op.apply(input, spec, p, factor=factor, inplace=inplace)
 
 
@@ -71,13 +69,6 @@ def _takes(input, kind: str, p: float) -> bool:
         and not input.is_nested
         and p <= 1
     )
-
-
-def _let_torch_look(kind: str, input: Tensor) -> None:
-    """PyTorch raises for some shapes, and warns of those that it may take otherwise one day. Let it say so itself."""
-    dimensions = _DIMENSIONS.get(kind)
-    if dimensions is not None and input.dim() not in dimensions and not torch.compiler.is_compiling():
-        _torch_rng.THEIRS[kind](torch.empty((0,) * input.dim(), device="meta"), 0.0, False)
 
 
 def _function(input, kind, p, training, inplace, rng):
