@@ -148,6 +148,7 @@ def test_inplace(name, theirs, our, functions, shape):
     with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
         functions[1](before, 0.5, True, True)
     after = before * 1
+    assert (after > 0).all()
     torch.manual_seed(42)
     functions[1](after, 0.5, True, True).sum().backward()
     gradient = before.grad
@@ -155,6 +156,31 @@ def test_inplace(name, theirs, our, functions, shape):
     torch.manual_seed(42)
     functions[1](before, 0.5, True, False).sum().backward()
     assert torch.equal(gradient, before.grad)
+
+
+def test_views_that_PyTorch_resolves_late(name, our, shape):
+    x = torch.rand(shape)
+    views = [(torch._neg_view(x), -x)]
+    if "Alpha" not in name:
+        z = torch.complex(x, x + 1)
+        views.append((z.conj(), z.conj().resolve_conj()))
+    for view, same in views:
+        expected = noisy(lambda: our(0.5)(same))
+        assert torch.equal(noisy(lambda: our(0.5)(view)), expected)
+        copied = view.clone() if view.is_complex() else torch._neg_view(x.clone())
+        assert torch.equal(noisy(lambda: our(0.5, True)(copied)), expected)
+
+
+def test_subclasses_and_traces(our, shape):
+    class Mine(torch.Tensor):
+        pass
+
+    x = torch.rand(shape)
+    expected = noisy(lambda: our(0.5)(x))
+    y = noisy(lambda: our(0.5)(x.as_subclass(Mine)))
+    assert type(y) is Mine and torch.equal(y.as_subclass(torch.Tensor), expected)
+    traced = torch.fx.symbolic_trace(nn.Sequential(our(0.5)))
+    assert torch.equal(noisy(lambda: traced(x)), expected)
 
 
 def test_gradients(our, shape):

@@ -10,6 +10,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from . import _op, _settings, _torch_rng
 
@@ -49,6 +50,10 @@ _COMPLEX = {torch.complex32, torch.complex64, torch.complex128}
 
 def as_in_torch(input, kind, spec, p, training, inplace, rng=None, factor=None):
     """One of the six that PyTorch has. What is no business of ours, PyTorch does itself, or says what is wrong with it."""
+    if has_torch_function_unary(input):
+        return handle_torch_function(
+            as_in_torch, (input,), input, kind, spec, p, training, inplace, rng=rng, factor=factor
+        )
     if not training or p == 0:
         _torch_rng.look(kind, input)
         return input
