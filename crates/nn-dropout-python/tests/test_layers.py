@@ -24,7 +24,8 @@ def noisy(function, seed=42):
 
 def test_signatures_and_text(theirs, our, functions):
     def arguments(function):
-        return [(p.name, p.default) for p in inspect.signature(function).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+        parameters = inspect.signature(function).parameters.values()
+        return [(p.name, p.default) for p in parameters if p.kind is not p.KEYWORD_ONLY]
 
     assert arguments(our) == arguments(theirs)
     assert arguments(functions[1]) == arguments(functions[0])

@@ -9,7 +9,7 @@ from nn_dropout.torch import _settings
 
 
 class Model(nn.Module):
-    """Layers whose noise Monte Carlo dropout shares among samples, and batch normalization, which it leaves in eval mode."""
+    """Layers of which samples share the noise, and batch normalization, which stays in eval mode."""
 
     def __init__(self):
         super().__init__()
@@ -82,7 +82,12 @@ def test_mean_and_deviation_are_those_of_the_samples():
 def test_entropies():
     model, x = Model(), torch.randn(10, 6)
     samples = []
-    prediction = ours.monte_carlo(model, x, 40, transform=lambda y: samples.append(y.softmax(-1).double()) or y.softmax(-1))
+
+    def transform(y):
+        samples.append(y.softmax(-1).double())
+        return samples[-1]
+
+    prediction = ours.monte_carlo(model, x, 40, transform=transform)
     stack = torch.stack(samples)
     entropy = lambda p: -(p * p.log()).sum(-1)
     torch.testing.assert_close(prediction.entropy, entropy(stack.mean(0)))

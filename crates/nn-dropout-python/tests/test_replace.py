@@ -184,7 +184,11 @@ def test_unreached_finds_what_is_left():
 
 
 def test_unreached_finds_modules_that_were_not_replaced():
-    model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(type("Mine", (nn.Dropout,), {"forward": lambda s, x: imported_by_name(x)})()))
+    class Mine(nn.Dropout):
+        def forward(self, x):
+            return imported_by_name(x, self.p)
+
+    model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(Mine()))
     [line] = ours.unreached(model, torch.rand(2, 4))
     assert line.startswith("1.0: aten.")
 
@@ -204,7 +208,8 @@ def bert(attention):
     transformers = pytest.importorskip("transformers")
     config = transformers.BertConfig(
         vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-        max_position_embeddings=32, hidden_dropout_prob=0.2, attention_probs_dropout_prob=0.2, attn_implementation=attention,
+        max_position_embeddings=32, hidden_dropout_prob=0.2, attention_probs_dropout_prob=0.2,
+        attn_implementation=attention,
     )  # fmt: skip
     return transformers.BertForSequenceClassification(config), (torch.randint(50, (3, 20)),)
 
@@ -265,7 +270,16 @@ def train(model, args):
 
 @pytest.mark.parametrize(
     ("make", "option"),
-    [(bert, "eager"), (bert, "sdpa"), (gpt2, "eager"), (gpt2, "sdpa"), (lora, "sdpa"), (vit, True), (vit, False), (swin, None)],
+    [
+        (bert, "eager"),
+        (bert, "sdpa"),
+        (gpt2, "eager"),
+        (gpt2, "sdpa"),
+        (lora, "sdpa"),
+        (vit, True),
+        (vit, False),
+        (swin, None),
+    ],
 )
 def test_models(make, option):
     torch.manual_seed(0)

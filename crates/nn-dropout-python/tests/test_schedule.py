@@ -149,7 +149,8 @@ def test_compiled_models_are_compiled_once():
 
 def test_errors():
     layer = ours.Dropout(0.5)
-    for schedule, options in [("cosine", {}), ("linear", {}), ("linear", {"gamma": 1}), ("curriculum", {"gamma": -1.0})]:
+    wrong = [("cosine", {}), ("linear", {}), ("linear", {"gamma": 1}), ("curriculum", {"gamma": -1.0})]
+    for schedule, options in wrong:
         with pytest.raises(ValueError):
             ours.Scheduler(layer, schedule, **options)
     assert layer.factor is None

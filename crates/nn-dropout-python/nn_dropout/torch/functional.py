@@ -1,7 +1,7 @@
 """Noise as functions, like :mod:`torch.nn.functional`'s.
 
-All take ``training``: without it they return their input. All take the same steps of PyTorch's generator, whatever the size of the
-tensor: two words a call.
+All take ``training``: without it they return their input. All take the same steps of PyTorch's generator, whatever the
+size of the tensor: two words a call.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _COMPLEX = {torch.complex32, torch.complex64, torch.complex128}
 
 
 def as_in_torch(input, kind, spec, p, training, inplace, rng=None, factor=None):
-    """One of the six that PyTorch has. What is no business of ours, PyTorch does itself, or says what is wrong with it."""
+    """One of the six that PyTorch has. What we do not take, PyTorch takes, or says what is wrong with it."""
     if has_torch_function_unary(input):
         return handle_torch_function(
             as_in_torch, (input,), input, kind, spec, p, training, inplace, rng=rng, factor=factor
@@ -176,12 +176,16 @@ def drop_path(
     return _noise(input, "drop-path", p, training, inplace, mode=mode, scale_by_keep=scale_by_keep)
 
 
-def drop_block2d(input: Tensor, p: float = 0.5, block_size: int = 7, training: bool = True, inplace: bool = False, **options) -> Tensor:
+def drop_block2d(
+    input: Tensor, p: float = 0.5, block_size: int = 7, training: bool = True, inplace: bool = False, **options
+) -> Tensor:
     """Dropout of blocks of images: see `DropBlock2d`."""
     return _noise(input, "drop-block2d", p, training, inplace, block_size=block_size, **options)
 
 
-def drop_block3d(input: Tensor, p: float = 0.5, block_size: int = 7, training: bool = True, inplace: bool = False, **options) -> Tensor:
+def drop_block3d(
+    input: Tensor, p: float = 0.5, block_size: int = 7, training: bool = True, inplace: bool = False, **options
+) -> Tensor:
     """Dropout of blocks of volumes: see `DropBlock3d`."""
     return _noise(input, "drop-block3d", p, training, inplace, block_size=block_size, **options)
 
@@ -267,7 +271,9 @@ def edge_dropout(edge_index: Tensor, p: float = 0.5, training: bool = True) -> t
     return edge_index[:, kept], kept
 
 
-def node_dropout(edge_index: Tensor, num_nodes: int, p: float = 0.5, training: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+def node_dropout(
+    edge_index: Tensor, num_nodes: int, p: float = 0.5, training: bool = True
+) -> tuple[Tensor, Tensor, Tensor]:
     """The edges of a graph both of whose nodes are not dropped: see `NodeDropout`.
 
     Returns
@@ -302,11 +308,12 @@ def scaled_dot_product_attention(
     training: bool = True,
     rng: str | None = None,
 ) -> Tensor:
-    """Attention whose weights are dropped out, with :func:`torch.nn.functional.scaled_dot_product_attention`'s arguments.
+    """Attention whose weights are dropped out.
 
+    Its arguments are those of :func:`torch.nn.functional.scaled_dot_product_attention`, and two more.
     PyTorch's function drops out whenever `dropout_p` is above 0. This one has `training`, so that a module passes
-    ``training=self.training`` and is quiet in eval mode. Without dropout it is PyTorch's function; with it the weights are
-    computed as they are defined, so they take memory.
+    ``training=self.training`` and is quiet in eval mode. Without dropout it is PyTorch's function; with it the weights
+    are computed as they are defined, so they take memory.
 
     Examples
     --------

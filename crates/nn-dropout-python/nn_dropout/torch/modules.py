@@ -1,7 +1,7 @@
 """Noise as modules: PyTorch's six, and what the projects around it call dropout.
 
-In training mode every call draws new noise; in eval mode a module returns its input. None has parameters or buffers, so state
-dicts are the same with PyTorch's modules and with these.
+In training mode every call draws new noise; in eval mode a module returns its input. None has parameters or buffers, so
+state dicts are the same with PyTorch's modules and with these.
 """
 
 from __future__ import annotations
@@ -425,7 +425,8 @@ class WeightDrop(_Wrapper):
     p : float
         The probability of an element of a weight to be zeroed.
     names : sequence of str
-        The parameters that are dropped out. The default is that of a recurrent layer: from hidden state to hidden state.
+        The parameters that are dropped out. The default is that of a recurrent layer: from hidden state to hidden
+        state.
 
     Examples
     --------
