@@ -159,7 +159,7 @@ def test_inplace(name, theirs, our, functions, shape):
     assert torch.equal(gradient, before.grad)
 
 
-def test_views_that_PyTorch_resolves_late(name, our, shape):
+def test_views_that_torch_resolves_late(name, our, shape):
     x = torch.rand(shape)
     views = [(torch._neg_view(x), -x)]
     if "Alpha" not in name:
