@@ -118,7 +118,8 @@ def dropout(
         if out is array or not np.may_share_memory(array, out):
             draw.apply(name, array.ctypes.data, out.ctypes.data, threads)
             return out
-    # The rest by way of an array like `out`, in place: of any strides, but in whole elements, one after the other in one direction.
+    # The rest by way of an array like `out`, in place: of any strides, but in whole elements, one after the other in
+    # one direction.
     result = np.empty_like(array, dtype=array.dtype.newbyteorder("="), subok=False)
     result[...] = array
     draw.apply(name, 0, result.ctypes.data, threads, False, [stride // result.itemsize for stride in result.strides])

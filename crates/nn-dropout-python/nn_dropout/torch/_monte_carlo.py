@@ -19,8 +19,8 @@ class Prediction:
     Attributes
     ----------
     mean, std : Tensor
-        Mean and standard deviation of each output, of the shape of the output. The deviation is the root of the mean squared
-        distance from the mean.
+        Mean and standard deviation of each output, of the shape of the output. The deviation is the root of the mean
+        squared distance from the mean.
     expected_entropy : Tensor
         The mean of the samples' entropies, in nats, along the last axis of the output.
     samples : int
@@ -58,9 +58,9 @@ def monte_carlo(
 ) -> Prediction:
     """Predict with many sub-networks, drawn by dropout.
 
-    Each sample keeps the same elements in all rows of a batch. So it is one sub-network, and what it says of a row depends neither
-    on the size of the batch nor on the order of the rows. Everything else of the model is in eval mode. Modes and PyTorch's
-    generators are afterwards what they were.
+    Each sample keeps the same elements in all rows of a batch. So it is one sub-network, and what it says of a row
+    depends neither on the size of the batch nor on the order of the rows. Everything else of the model is in eval mode.
+    Modes and PyTorch's generators are afterwards what they were.
 
     Parameters
     ----------
@@ -102,7 +102,9 @@ def monte_carlo(
     if samples < 1:
         raise ValueError(f"samples has to be at least 1, but got {samples}")
     if not any(isinstance(module, Noisy) and getattr(module, module._amount) > 0 for module in model.modules()):
-        raise ValueError("the model has no dropout of this package with p > 0: call nn_dropout.torch.replace(model) first")
+        raise ValueError(
+            "the model has no dropout of this package with p > 0: call nn_dropout.torch.replace(model) first"
+        )
     modes = {module: module.training for module in model.modules()}
     args = x if isinstance(x, tuple) else (x,)
     # A seed for each sample, so that every batch meets the same sub-networks.

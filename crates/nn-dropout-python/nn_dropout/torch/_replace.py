@@ -28,8 +28,8 @@ _OURS = {
 def replace(model: nn.Module, *, rng: str | None = None) -> nn.Module:
     """Replace every dropout module of :mod:`torch.nn` in a model by this package's.
 
-    The modules stay the same objects, with their hooks and settings, and become ours. A subclass of one of PyTorch's may do
-    anything, so it stays as it is, with a warning. What modules call inside, such as attention's dropout, is
+    The modules stay the same objects, with their hooks and settings, and become ours. A subclass of one of PyTorch's
+    may do anything, so it stays as it is, with a warning. What modules call inside, such as attention's dropout, is
     left to `patch`.
 
     Parameters
@@ -60,7 +60,8 @@ def replace(model: nn.Module, *, rng: str | None = None) -> nn.Module:
         elif isinstance(module, tuple(_OURS)) and not isinstance(module, modules.Noisy):
             theirs = next(theirs for theirs in _OURS if isinstance(module, theirs))
             warnings.warn(
-                f"{name or 'the model'} stays as it is: {type(module).__qualname__} is a subclass of torch.nn.{theirs.__name__}",
+                f"{name or 'the model'} stays as it is: {type(module).__qualname__} is a subclass of "
+                f"torch.nn.{theirs.__name__}",
                 stacklevel=2,
             )
         if type(module) in _OURS.values() and module.rng != rng:
@@ -72,13 +73,14 @@ def replace(model: nn.Module, *, rng: str | None = None) -> nn.Module:
 def patch(*, rng: str | None = None) -> Iterator[None]:
     """Send calls of PyTorch's dropout functions to this package's, for as long as the context lasts.
 
-    It reaches what modules call inside: ``torch.nn.functional.dropout`` and its siblings, ``scaled_dot_product_attention``
-    with dropout (and so ``nn.MultiheadAttention`` and ``nn.TransformerEncoderLayer``), ``torch.dropout``, and the dropout
-    between the layers of ``nn.LSTM``, ``nn.GRU`` and ``nn.RNN``. Attention with dropout computes its weights step by step, and
-    recurrent layers run one after the other, so fused kernels of GPUs are not used for these.
+    It reaches what modules call inside: ``torch.nn.functional.dropout`` and its siblings,
+    ``scaled_dot_product_attention`` with dropout (and so ``nn.MultiheadAttention`` and ``nn.TransformerEncoderLayer``),
+    ``torch.dropout``, and the dropout between the layers of ``nn.LSTM``, ``nn.GRU`` and ``nn.RNN``. Attention with
+    dropout computes its weights step by step, and recurrent layers run one after the other, so fused kernels of GPUs
+    are not used for these.
 
-    It does not reach functions that were imported by name before (``from torch.nn.functional import dropout``), nor what
-    compiled extensions do, such as the package flash-attn. `unreached` says what a model has of these.
+    It does not reach functions that were imported by name before (``from torch.nn.functional import dropout``), nor
+    what compiled extensions do, such as the package flash-attn. `unreached` says what a model has of these.
 
     It holds for the whole process, all threads included.
 
@@ -99,7 +101,8 @@ def patch(*, rng: str | None = None) -> Iterator[None]:
     rng = modules.checked_rng(rng)
     places = []
     for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
-        places.append((F, name, functools.wraps(getattr(F, name))(functools.partial(getattr(functional, name), rng=rng))))
+        ours = functools.partial(getattr(functional, name), rng=rng)
+        places.append((F, name, functools.wraps(getattr(F, name))(ours)))
     attention = functools.partial(functional.scaled_dot_product_attention, rng=rng)
     places.append((F, "scaled_dot_product_attention", attention))
     for name in ("dropout", "alpha_dropout", "feature_alpha_dropout"):
@@ -130,9 +133,9 @@ def _as_operator(ours, rng, inplace, input, p, train):
 def _recurrent(theirs, rng, input, *args):
     """A recurrent network with dropout between its layers, one layer after the other.
 
-    Its arguments are those of ``torch.lstm`` and the others: sizes of batches, if the sequences are packed, the state, the
-    weights, whether there are biases, the number of layers, p, whether it is training, whether it goes in both directions, and
-    whether the batch is the first axis, if they are not packed.
+    Its arguments are those of ``torch.lstm`` and the others: sizes of batches, if the sequences are packed, the state,
+    the weights, whether there are biases, the number of layers, p, whether it is training, whether it goes in both
+    directions, and whether the batch is the first axis, if they are not packed.
     """
     is_packed = not isinstance(args[2], bool)
     sizes, args = args[: int(is_packed)], args[int(is_packed) :]

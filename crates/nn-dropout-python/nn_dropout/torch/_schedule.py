@@ -21,7 +21,8 @@ class Scheduler:
     Parameters
     ----------
     model : torch.nn.Module
-        A model with modules of this package: see `replace`. Copies of it that are made later keep the factor that they had.
+        A model with modules of this package: see `replace`. Copies of it that are made later keep the factor that they
+        had.
     schedule : str or callable
         One of the names below, or a function from the number of the step, counted from 0, to a factor from 0 to 1.
     **options

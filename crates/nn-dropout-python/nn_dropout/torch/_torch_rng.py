@@ -20,10 +20,20 @@ THEIRS = {
     "feature-alpha-dropout": F.feature_alpha_dropout,
 }
 
+#: The numbers of dimensions that PyTorch takes without a word.
+_DIMENSIONS = {"dropout1d": (2, 3), "dropout2d": (4,), "dropout3d": (4, 5)}
+
 #: So few elements are drawn before the generator's state has been copied.
 _FEW = 1024
 
 _lock = threading.Lock()
+
+
+def look(kind: str, input: Tensor) -> None:
+    """PyTorch raises for some shapes, and warns of those that it may take otherwise one day. Let it say so itself."""
+    dimensions = _DIMENSIONS.get(kind)
+    if dimensions is not None and input.dim() not in dimensions and not torch.compiler.is_compiling():
+        THEIRS[kind](torch.empty((0,) * input.dim(), device="meta"), 0.0, False)
 
 
 def apply(input: Tensor, kind: str, p: float, inplace: bool) -> Tensor:
@@ -34,6 +44,7 @@ def apply(input: Tensor, kind: str, p: float, inplace: bool) -> Tensor:
     is_plain = type(input) in _op.PLAIN and input.is_cpu and not torch.compiler.is_compiling() and not _op.is_watched()
     if not is_plain or not 0 < p < 1 or input.numel() <= _FEW or not input.is_floating_point():
         return THEIRS[kind](input, p, True, inplace)
+    look(kind, input)
     strides = input.stride()
     if not input.is_contiguous():
         strides = torch.empty_like(input, device="meta").stride()

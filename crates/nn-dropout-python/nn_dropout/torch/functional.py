@@ -1,7 +1,7 @@
 """Noise as functions, like :mod:`torch.nn.functional`'s.
 
-All take ``training``: without it they return their input. All take the same steps of PyTorch's generator, whatever the size of the
-tensor: two words a call.
+All take ``training``: without it they return their input. All take the same steps of PyTorch's generator, whatever the
+size of the tensor: two words a call.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import math
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
-from . import _op, _torch_rng
+from . import _op, _settings, _torch_rng
 
 __all__ = [
     "alpha_dropout",
@@ -44,14 +45,39 @@ def checked(p: float) -> float:
     return p
 
 
-def _as_in_torch(input, kind, p, training, inplace, rng=None, **options):
-    """One of the six that PyTorch has."""
-    p = checked(p)
+_COMPLEX = {torch.complex32, torch.complex64, torch.complex128}
+
+
+def as_in_torch(input, kind, spec, p, training, inplace, rng=None, factor=None):
+    """One of the six that PyTorch has. What we do not take, PyTorch takes, or says what is wrong with it."""
+    if has_torch_function_unary(input):
+        return handle_torch_function(
+            as_in_torch, (input,), input, kind, spec, p, training, inplace, rng=rng, factor=factor
+        )
     if not training or p == 0:
+        _torch_rng.look(kind, input)
         return input
-    if rng == "torch":
-        return _torch_rng.apply(input, kind, p, inplace)
-    return _op.apply(input, _op.spec(kind, **options), p, inplace=inplace)
+    if not _takes(input, kind, p):
+        return _torch_rng.THEIRS[kind](input, p, True, inplace)
+    if rng == "torch" and not _settings.monte_carlo:
+        return _torch_rng.apply(input, kind, p if factor is None else p * factor.item(), inplace)
+    _torch_rng.look(kind, input)
+    return _op.apply(input, spec, p, factor=factor, inplace=inplace)
+
+
+def _takes(input, kind: str, p: float) -> bool:
+    """Whether it is a tensor in memory, of numbers with a point, and there is such a probability."""
+    return (
+        isinstance(input, Tensor)
+        and (input.dtype in _op._DTYPES or input.dtype in _COMPLEX and "alpha" not in kind)
+        and input.layout is torch.strided
+        and not input.is_nested
+        and p <= 1
+    )
+
+
+def _function(input, kind, p, training, inplace, rng):
+    return as_in_torch(input, kind, _op.spec(kind), checked(p), training, inplace, rng)
 
 
 def _noise(input, kind, amount, training, inplace=False, **options):
@@ -99,50 +125,42 @@ def dropout(
     >>> F.dropout(torch.ones(8), p=0.5)
     tensor([2., 2., 0., 0., 2., 0., 0., 0.])
     """
-    return _as_in_torch(input, "dropout", p, training, inplace, rng)
+    return _function(input, "dropout", p, training, inplace, rng)
 
 
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False, *, rng: str | None = None
 ) -> Tensor:
     """Alpha dropout: see `AlphaDropout`."""
-    return _as_in_torch(input, "alpha-dropout", p, training, inplace, rng)
+    return _function(input, "alpha-dropout", p, training, inplace, rng)
 
 
 def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False, *, rng: str | None = None
 ) -> Tensor:
     """Alpha dropout of channels: see `FeatureAlphaDropout`."""
-    return _as_in_torch(input, "feature-alpha-dropout", p, training, inplace, rng)
+    return _function(input, "feature-alpha-dropout", p, training, inplace, rng)
 
 
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: str | None = None
 ) -> Tensor:
     """Dropout of channels of signals: see `Dropout1d`."""
-    return _as_in_torch(input, "dropout1d", p, training, inplace, rng)
+    return _function(input, "dropout1d", p, training, inplace, rng)
 
 
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: str | None = None
 ) -> Tensor:
     """Dropout of channels of images: see `Dropout2d`."""
-    warn_as_torch("dropout2d", input, 4)
-    return _as_in_torch(input, "dropout2d", p, training, inplace, rng)
+    return _function(input, "dropout2d", p, training, inplace, rng)
 
 
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, rng: str | None = None
 ) -> Tensor:
     """Dropout of channels of volumes: see `Dropout3d`."""
-    warn_as_torch("dropout3d", input, 5)
-    return _as_in_torch(input, "dropout3d", p, training, inplace, rng)
-
-
-def warn_as_torch(kind: str, input: Tensor, dimensions: int) -> None:
-    """PyTorch warns of shapes that it may take otherwise one day. Let it say so itself."""
-    if input.dim() != dimensions and not torch.compiler.is_compiling():
-        _torch_rng.THEIRS[kind](torch.empty(input.shape, device="meta"), 0.0, False)
+    return _function(input, "dropout3d", p, training, inplace, rng)
 
 
 def drop_path(
@@ -158,19 +176,26 @@ def drop_path(
     return _noise(input, "drop-path", p, training, inplace, mode=mode, scale_by_keep=scale_by_keep)
 
 
-def drop_block2d(input: Tensor, p: float = 0.5, block_size: int = 7, training: bool = True, inplace: bool = False, **options) -> Tensor:
+def drop_block2d(
+    input: Tensor, p: float = 0.5, block_size: int = 7, training: bool = True, inplace: bool = False, **options
+) -> Tensor:
     """Dropout of blocks of images: see `DropBlock2d`."""
     return _noise(input, "drop-block2d", p, training, inplace, block_size=block_size, **options)
 
 
-def drop_block3d(input: Tensor, p: float = 0.5, block_size: int = 7, training: bool = True, inplace: bool = False, **options) -> Tensor:
+def drop_block3d(
+    input: Tensor, p: float = 0.5, block_size: int = 7, training: bool = True, inplace: bool = False, **options
+) -> Tensor:
     """Dropout of blocks of volumes: see `DropBlock3d`."""
     return _noise(input, "drop-block3d", p, training, inplace, block_size=block_size, **options)
 
 
-def locked_dropout(input: Tensor, p: float = 0.5, training: bool = True, *, axis: int = 1) -> Tensor:
-    """Dropout with one mask for all coordinates along an axis: see `LockedDropout`."""
-    return _noise(input, "dropout", p, training, shared_axes=(axis,))
+def locked_dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, *, axis: int | tuple[int, ...] = 1
+) -> Tensor:
+    """Dropout with one mask for all coordinates along `axis`: see `LockedDropout`."""
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    return _noise(input, "dropout", p, training, shared_axes=axes)
 
 
 def gaussian_dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -246,7 +271,9 @@ def edge_dropout(edge_index: Tensor, p: float = 0.5, training: bool = True) -> t
     return edge_index[:, kept], kept
 
 
-def node_dropout(edge_index: Tensor, num_nodes: int, p: float = 0.5, training: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+def node_dropout(
+    edge_index: Tensor, num_nodes: int, p: float = 0.5, training: bool = True
+) -> tuple[Tensor, Tensor, Tensor]:
     """The edges of a graph both of whose nodes are not dropped: see `NodeDropout`.
 
     Returns
@@ -281,11 +308,12 @@ def scaled_dot_product_attention(
     training: bool = True,
     rng: str | None = None,
 ) -> Tensor:
-    """Attention whose weights are dropped out, with :func:`torch.nn.functional.scaled_dot_product_attention`'s arguments.
+    """Attention whose weights are dropped out.
 
+    Its arguments are those of :func:`torch.nn.functional.scaled_dot_product_attention`, and two more.
     PyTorch's function drops out whenever `dropout_p` is above 0. This one has `training`, so that a module passes
-    ``training=self.training`` and is quiet in eval mode. Without dropout it is PyTorch's function; with it the weights are
-    computed as they are defined, so they take memory.
+    ``training=self.training`` and is quiet in eval mode. Without dropout it is PyTorch's function; with it the weights
+    are computed as they are defined, so they take memory.
 
     Examples
     --------
@@ -303,7 +331,8 @@ def scaled_dot_product_attention(
         value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
     if is_causal:
         if attn_mask is not None:
-            raise RuntimeError("Explicit attn_mask should not be set when is_causal=True")
+            # PyTorch says that this cannot be.
+            return _attention(query, key, value, attn_mask, 0.0, is_causal, scale=scale)
         attn_mask = query.new_full((query.size(-2), key.size(-2)), -math.inf).triu(1)
     elif attn_mask is not None and attn_mask.dtype == torch.bool:
         attn_mask = torch.zeros_like(attn_mask, dtype=query.dtype).masked_fill_(~attn_mask, -math.inf)

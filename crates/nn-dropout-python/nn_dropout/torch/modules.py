@@ -1,7 +1,7 @@
 """Noise as modules: PyTorch's six, and what the projects around it call dropout.
 
-In training mode every call draws new noise; in eval mode a module returns its input. None has parameters or buffers, so state
-dicts are the same with PyTorch's modules and with these.
+In training mode every call draws new noise; in eval mode a module returns its input. None has parameters or buffers, so
+state dicts are the same with PyTorch's modules and with these.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class _AsInTorch(Noisy):
 
     _kind: str
     _spec: str
+    _overwrites = True
     rng: str | None = None
 
     def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: str | None = None) -> None:
@@ -76,11 +77,8 @@ class _AsInTorch(Noisy):
 
     def forward(self, input: Tensor) -> Tensor:
         """Returns the noisy `input` in training mode, and `input` in eval mode."""
-        if not (self.training or _settings.monte_carlo) or self.p == 0:
-            return input
-        if self.rng == "torch" and not _settings.monte_carlo:
-            return _torch_rng.apply(input, self._kind, self._now(), self.inplace)
-        return _op.apply(input, self._spec, self.p, factor=self.factor, inplace=self.inplace)
+        training, inplace = self.training or _settings.monte_carlo, self.inplace and self._overwrites
+        return F.as_in_torch(input, self._kind, self._spec, self.p, training, inplace, self.rng, self.factor)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.rng is None else f", rng={self.rng!r}")
@@ -140,33 +138,27 @@ class Dropout2d(_AsInTorch, nn.Dropout2d):
 
     _kind = "dropout2d"
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Returns the noisy `input` in training mode, and `input` in eval mode."""
-        F.warn_as_torch("dropout2d", input, 4)
-        return super().forward(input)
-
 
 class Dropout3d(_AsInTorch, nn.Dropout3d):
     """Zeroes channels of volumes, of shape (N, C, D, H, W) or (C, D, H, W): see :class:`torch.nn.Dropout3d`."""
 
     _kind = "dropout3d"
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Returns the noisy `input` in training mode, and `input` in eval mode."""
-        F.warn_as_torch("dropout3d", input, 5)
-        return super().forward(input)
-
 
 class AlphaDropout(_AsInTorch, nn.AlphaDropout):
     """Dropout for self-normalising networks, which keeps mean and variance: see :class:`torch.nn.AlphaDropout`."""
 
     _kind = "alpha-dropout"
+    # PyTorch's ignores `inplace` too.
+    _overwrites = False
 
 
 class FeatureAlphaDropout(_AsInTorch, nn.FeatureAlphaDropout):
     """Alpha dropout of whole channels: see :class:`torch.nn.FeatureAlphaDropout`."""
 
     _kind = "feature-alpha-dropout"
+    # PyTorch's ignores `inplace` too.
+    _overwrites = False
 
 
 class _Layer(Noisy):
@@ -383,7 +375,9 @@ class _Wrapper(Noisy):
 
     def __init__(self, p: float) -> None:
         super().__init__()
-        self.p = F.checked(p)
+        if not 0 <= p <= 1:
+            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        self.p = p
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
@@ -431,7 +425,8 @@ class WeightDrop(_Wrapper):
     p : float
         The probability of an element of a weight to be zeroed.
     names : sequence of str
-        The parameters that are dropped out. The default is that of a recurrent layer: from hidden state to hidden state.
+        The parameters that are dropped out. The default is that of a recurrent layer: from hidden state to hidden
+        state.
 
     Examples
     --------
