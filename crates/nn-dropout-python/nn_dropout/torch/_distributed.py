@@ -14,11 +14,11 @@ from torch.distributed.tensor import DTensor, Replicate
 from . import _op
 
 
-def apply(input: DTensor, spec, amount, factor, inplace, key, form) -> DTensor:
+def apply(input: DTensor, spec, amount, factor, inplace, key, form, place) -> DTensor:
     """The noisy `input`, whose parts lie as they did. Sums that are still to be made are made first."""
     if inplace and any(placement.is_partial() for placement in input.placements):
         raise RuntimeError("a distributed tensor of partial sums cannot be overwritten with noise")
-    return _op._registered(input, spec, amount, factor, inplace, key, form)
+    return _op._registered(input, spec, amount, factor, inplace, key, form, place)
 
 
 def _on_parts(op, args, kwargs) -> DTensor:

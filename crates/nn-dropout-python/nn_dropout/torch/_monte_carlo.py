@@ -114,9 +114,10 @@ def monte_carlo(
     try:
         model.eval()
         _settings.monte_carlo = True
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=()):
             for count, sample_seed in enumerate(seeds, 1):
-                torch.manual_seed(sample_seed)
+                # Keys are drawn on the CPU, wherever the model is.
+                torch.default_generator.manual_seed(sample_seed)
                 output = model(*args)
                 sample = (output if transform is None else transform(output)).double()
                 if mean is None:

@@ -92,6 +92,7 @@ def apply(
     inplace: bool = False,
     key: Tensor | None = None,
     form: str = "forward",
+    is_part: bool = True,
 ) -> Tensor:
     """The noisy `input`.
 
@@ -111,12 +112,15 @@ def apply(
         The key of the draw. If it is not given, the next one is drawn.
     form : str
         One of `FORMS`.
+    is_part : bool
+        Whether `part` is about this tensor, and not a weight, which all ranks have.
     """
+    place = _settings.of(input.shape) if is_part else None
     if torch.compiler.is_compiling():
-        return _registered(input, spec, amount, factor, inplace, _traced_key() if key is None else key, form)
+        return _registered(input, spec, amount, factor, inplace, _traced_key() if key is None else key, form, place)
     if type(input) not in PLAIN or is_watched():
-        return _elsewhere(input, spec, amount, factor, inplace, next_key() if key is None else key, form)
-    draw = draw_of(noise(spec), _seed.next() if key is None else key, input.shape, amount, factor, form)
+        return _elsewhere(input, spec, amount, factor, inplace, next_key() if key is None else key, form, place)
+    draw = draw_of(noise(spec), _seed.next() if key is None else key, input.shape, amount, factor, form, place)
     return input if draw is None else run(input, draw, inplace)
 
 
@@ -144,14 +148,12 @@ def draw_of(
     amount: float,
     factor: Tensor | None = None,
     form: str = "forward",
-    settings: tuple | None = None,
+    place: tuple | None = None,
 ) -> Draw | None:
     """The draw with this key, or None where there is nothing to drop."""
     if factor is not None:
         amount = amount * factor.item()
-    if settings is None:
-        settings = () if _settings.are_default() else _settings.snapshot(shape)
-    draw = noise.draw(int(key), shape, amount, *settings)
+    draw = noise.draw(int(key), shape, amount, *(place or ()))
     if draw is None or form == "forward":
         return draw
     return draw.gradient() if form == "gradient" else draw.complement()
@@ -159,13 +161,26 @@ def draw_of(
 
 def run(input: Tensor, draw: Draw, inplace: bool = False) -> Tensor:
     """The noisy `input`, a plain tensor, with its gradient."""
+    if inplace:
+        _refuse_leaf(input)
     if not (input.requires_grad and torch.is_grad_enabled()):
-        return execute(input, draw, inplace)
+        output = execute(input, draw, inplace)
+        if inplace:
+            torch.autograd.graph.increment_version(input)
+        return output
     if input.numel() <= _SMALL and input.is_cpu and input.is_contiguous() and draw.is_linear():
         scales = torch.empty_like(input)
         draw.scales(_dtype(input), scales.data_ptr())
         return input.mul_(scales) if inplace else input * scales
     return _eager_apply(input, draw, inplace)
+
+
+def _refuse_leaf(input: Tensor) -> None:
+    """PyTorch's exception, before anything is overwritten."""
+    base = input._base if input._is_view() else input
+    if base.is_leaf and base.requires_grad and torch.is_grad_enabled():
+        view = "" if base is input else "a view of "
+        raise RuntimeError(f"{view}a leaf Variable that requires grad is being used in an in-place operation.")
 
 
 #: So few numbers take less memory than a node of the graph, and PyTorch's own product is faster than any node in Python.
@@ -197,6 +212,10 @@ _eager_apply = super(torch.autograd.Function, _Eager).apply
 
 def execute(input: Tensor, draw: Draw, inplace: bool = False, gradient: bool = False) -> Tensor:
     """The noisy `input`, or with `gradient` that of the backward pass, without a gradient of its own."""
+    if input.is_neg() or input.is_conj() or input._is_zerotensor():
+        # What is in memory is not what they are.
+        output = execute(input.clone().resolve_conj().resolve_neg(), draw, True, gradient)
+        return input.copy_(output) if inplace else output
     if input.dtype.is_complex:
         output = execute(torch.view_as_real(input), draw.complex(), inplace, gradient)
         return input if inplace else torch.view_as_complex(output)
@@ -247,28 +266,33 @@ def _dtype(input: Tensor) -> str:
     raise RuntimeError(f"result type Float can't be cast to the desired output type {name}")
 
 
-def _elsewhere(input, spec, amount, factor, inplace, key, form):
+def _elsewhere(input, spec, amount, factor, inplace, key, form, place):
     """The same for tensors of other classes, and where someone has to see the operator."""
     if not isinstance(input, Tensor):
         raise TypeError(f"dropout(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
-    if distributed is not None and isinstance(input, distributed.DTensor):
-        return distributed.apply(input, spec, amount, factor, inplace, key, form)
+    if is_distributed(input):
+        return distributed.apply(input, spec, amount, factor, inplace, key, form, place)
     if torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0:
-        output = _Transformed.apply(input, key, factor, spec, float(amount), form, _settings.snapshot(input.shape))
+        output = _Transformed.apply(input, key, factor, spec, float(amount), form, place or _WHOLE)
         return input.copy_(output) if inplace else output
-    return _registered(input, spec, amount, factor, inplace, key, form)
+    return _registered(input, spec, amount, factor, inplace, key, form, place)
 
 
 #: `nn_dropout.torch._distributed`, where `torch.distributed` is there.
 distributed = None
 
 
+def is_distributed(input) -> bool:
+    """Whether it is a distributed tensor."""
+    return distributed is not None and isinstance(input, distributed.DTensor)
+
+
 class _Transformed(torch.autograd.Function):
     """The operation under `torch.func`'s transformations and in forward mode."""
 
     @staticmethod
-    def forward(input, key, factor, spec, amount, form, settings):
-        return torch.ops.nn_dropout.noise(input, key, spec, amount, factor, form, *settings)
+    def forward(input, key, factor, spec, amount, form, place):
+        return torch.ops.nn_dropout.noise(input, key, spec, amount, factor, form, *place)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -286,8 +310,8 @@ class _Transformed(torch.autograd.Function):
 
     @staticmethod
     def _linear(ctx, input):
-        (key, factor), (spec, amount, form, settings) = ctx.saved_tensors, ctx.rest
-        return _Transformed.apply(input, key, factor, spec, amount, _LINEAR[form], settings)
+        (key, factor), (spec, amount, form, place) = ctx.saved_tensors, ctx.rest
+        return _Transformed.apply(input, key, factor, spec, amount, _LINEAR[form], place)
 
     @staticmethod
     def vmap(info, in_dims, input, key, factor, *rest):
@@ -320,10 +344,12 @@ _library.define(
 )
 
 
-def _registered(input, spec, amount, factor, inplace, key, form):
-    output = torch.ops.nn_dropout.noise(
-        input, key, spec, float(amount), factor, form, *_settings.snapshot(input.shape)
-    )
+#: A tensor that is no part, and whose samples have noise of their own.
+_WHOLE = (False, None, None)
+
+
+def _registered(input, spec, amount, factor, inplace, key, form, place):
+    output = torch.ops.nn_dropout.noise(input, key, spec, float(amount), factor, form, *(place or _WHOLE))
     return input.copy_(output) if inplace else output
 
 
@@ -340,13 +366,13 @@ def _noise_fake(input, key, spec, amount, factor, form, monte_carlo, whole, offs
 
 
 def _setup_context(ctx, inputs, output):
-    _, key, ctx.spec, ctx.amount, factor, ctx.form, *ctx.settings = inputs
+    _, key, ctx.spec, ctx.amount, factor, ctx.form, *ctx.place = inputs
     ctx.save_for_backward(key, factor)
 
 
 def _backward(ctx, grad):
     key, factor = ctx.saved_tensors
-    grad = torch.ops.nn_dropout.noise(grad, key, ctx.spec, ctx.amount, factor, _LINEAR[ctx.form], *ctx.settings)
+    grad = torch.ops.nn_dropout.noise(grad, key, ctx.spec, ctx.amount, factor, _LINEAR[ctx.form], *ctx.place)
     return grad, None, None, None, None, None, None, None, None
 
 

@@ -28,13 +28,8 @@ class Part:
         return whole, offset
 
 
-def are_default() -> bool:
-    """Whether each call draws for itself, and for its tensor as a whole."""
-    return part is None and not monte_carlo
-
-
-def snapshot(shape) -> tuple[bool, list[int] | None, list[int] | None]:
-    """Whether it is Monte Carlo dropout, and for a part, the whole's shape and the offset in it."""
+def of(shape) -> tuple[bool, list[int] | None, list[int] | None] | None:
+    """Whether samples share their noise, and for a part, the whole's shape and the offset in it. None where nothing is set."""
     if part is None:
-        return monte_carlo, None, None
+        return (True, None, None) if monte_carlo else None
     return monte_carlo, *part.place(shape)

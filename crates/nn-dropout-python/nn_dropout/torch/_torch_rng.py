@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import _op
+from . import _op, _settings
 
 #: PyTorch's own functions, also while others stand in their places.
 THEIRS = {
@@ -41,6 +41,8 @@ def apply(input: Tensor, kind: str, p: float, inplace: bool) -> Tensor:
 
     Where the mask is not the CPU's, and where a transformation has to see what is drawn, PyTorch draws it itself.
     """
+    if _settings.part is not None or _op.is_distributed(input):
+        raise RuntimeError("PyTorch's masks are of whole tensors: rng='torch' draws for no part of one")
     is_plain = type(input) in _op.PLAIN and input.is_cpu and not torch.compiler.is_compiling() and not _op.is_watched()
     if not is_plain or not 0 < p < 1 or input.numel() <= _FEW or not input.is_floating_point():
         return THEIRS[kind](input, p, True, inplace)

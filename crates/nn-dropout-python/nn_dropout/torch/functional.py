@@ -84,7 +84,12 @@ def _noise(input, kind, amount, training, inplace=False, **options):
     """Any of the others."""
     if not training or amount == 0:
         return input
-    return _op.apply(input, _op.spec(kind, **options), amount, inplace=inplace)
+    is_part = kind not in OF_THE_MODEL
+    return _op.apply(input, _op.spec(kind, **options), amount, inplace=inplace, is_part=is_part)
+
+
+#: What is not about a batch: `part` cuts none of these.
+OF_THE_MODEL = {"drop-connect", "embedding-dropout", "layer-drop", "edge-dropout", "node-dropout"}
 
 
 def dropout(
@@ -292,7 +297,7 @@ def node_dropout(
 
 
 def _kept(kind: str, count: int, p: float, device: torch.device) -> Tensor:
-    return _op.apply(torch.ones(count, device=device), _op.spec(kind), p) != 0
+    return _noise(torch.ones(count, device=device), kind, p, training=True) != 0
 
 
 def scaled_dot_product_attention(
@@ -333,7 +338,10 @@ def scaled_dot_product_attention(
         if attn_mask is not None:
             # PyTorch says that this cannot be.
             return _attention(query, key, value, attn_mask, 0.0, is_causal, scale=scale)
-        attn_mask = query.new_full((query.size(-2), key.size(-2)), -math.inf).triu(1)
+        if _op.is_distributed(query):
+            attn_mask = torch.full_like(query @ key.transpose(-2, -1), -math.inf).triu(1)
+        else:
+            attn_mask = query.new_full((query.size(-2), key.size(-2)), -math.inf).triu(1)
     elif attn_mask is not None and attn_mask.dtype == torch.bool:
         attn_mask = torch.zeros_like(attn_mask, dtype=query.dtype).masked_fill_(~attn_mask, -math.inf)
     dtype = query.dtype

@@ -178,7 +178,9 @@ class _Layer(Noisy):
         """Returns the noisy `input` in training mode, and `input` in eval mode."""
         if not self._is_on():
             return input
-        return _op.apply(input, self._spec, getattr(self, self._amount), factor=self.factor, inplace=self.inplace)
+        amount = getattr(self, self._amount)
+        is_part = self._kind not in F.OF_THE_MODEL
+        return _op.apply(input, self._spec, amount, factor=self.factor, inplace=self.inplace, is_part=is_part)
 
     def extra_repr(self) -> str:
         shown = {self._amount: getattr(self, self._amount), **self._options}
@@ -411,7 +413,7 @@ class EmbeddingDropout(_Wrapper):
             return embedded
         weight = self.embedding.weight
         words = torch.ones((weight.shape[0], 1), dtype=weight.dtype, device=weight.device)
-        scales = _op.apply(words, _op.spec("embedding-dropout"), self.p, factor=self.factor)
+        scales = _op.apply(words, _op.spec("embedding-dropout"), self.p, factor=self.factor, is_part=False)
         return embedded * nn.functional.embedding(input, scales)
 
 
@@ -455,8 +457,10 @@ class WeightDrop(_Wrapper):
         if not self._is_on():
             return self.module(*args, **kwargs)
         spec = _op.spec("drop-connect")
+        weights = {name: self.module.get_parameter(name) for name in self.names}
         dropped = {
-            name: _op.apply(self.module.get_parameter(name), spec, self.p, factor=self.factor) for name in self.names
+            name: _op.apply(weight, spec, self.p, factor=self.factor, is_part=False)
+            for name, weight in weights.items()
         }
         if not isinstance(self.module, nn.RNNBase):
             return torch.func.functional_call(self.module, dropped, args, kwargs)
@@ -489,7 +493,7 @@ class LayerDrop(_Wrapper):
     def forward(self, input, *args, **kwargs):
         """Calls the module, or returns `input`."""
         if self._is_on():
-            kept = _op.apply(torch.ones(1), _op.spec("layer-drop"), self.p, factor=self.factor)
+            kept = _op.apply(torch.ones(1), _op.spec("layer-drop"), self.p, factor=self.factor, is_part=False)
             if kept.item() == 0:
                 return input
         return self.module(input, *args, **kwargs)
