@@ -160,7 +160,7 @@ class _Source:
             shift = (top >> 32 - zeros == 0) * zeros
             top, octave = top << shift, octave + shift
         below = _LOW - top
-        c0, c1, c2, c3 = _table(self.device)[:, 8 * octave + (below >> 28)]
+        c0, c1, c2, c3 = table(self.device)[:, 8 * octave + (below >> 28)]
         place = below << 4 & _LOW
         times = lambda coefficient: coefficient * place >> 32 & _LOW
         size = c0 + times(c1 + times(c2 + times(c3)))
@@ -203,6 +203,6 @@ class _Source:
 
 
 @functools.cache
-def _table(device: torch.device) -> Tensor:
+def table(device: torch.device) -> Tensor:
     """The coefficients of the normal quantile: one row for each power."""
     return torch.tensor(_core.normal_table(), device=device).T.contiguous()

@@ -40,9 +40,6 @@ def execute(input: Tensor, output: Tensor, draw: _core.Draw) -> None:
     name, numbers = draw.affine(str(input.dtype).removeprefix("torch."))
     if input.numel() == 0:
         return
-    if name not in ("scale", "scale_and_shift"):
-        _philox.execute(input, output, draw)
-        return
     start, axes = draw.index()
     if not (input.is_contiguous() and output.is_contiguous()):
         order = sorted(range(input.dim()), key=input.stride, reverse=True)
@@ -62,13 +59,16 @@ def execute(input: Tensor, output: Tensor, draw: _core.Draw) -> None:
     bits = draw.bits()
     held = None if bits is None else torch.frombuffer(bytearray(bits or b"\0"), dtype=torch.uint8).to(input.device)
     held_bytes = 0 if held is None else len(held)
+    of_bits = name in ("scale", "scale_and_shift")
+    numbers = [*numbers, *[0.0] * (5 - len(numbers))] if of_bits else [*[0.0] * 4, *numbers]
+    table = _philox.table(input.device) if name.endswith("normal") else None
     with torch.cuda.device_of(input):
         for at, count, start, axes in _parts(0, input.numel(), start, axes):
             x, y = (input, output) if at == 0 else (input.view(-1)[at:], output.view(-1)[at:])
             units, place = _places(count, start, axes)
             noise[(triton.cdiv(units, _THREADS),)](
-                x, y, count, *place, held, held_bytes, seed, layer, step, high, low, *numbers, *[0.0] * (4 - len(numbers)),
-                SHIFT=name == "scale_and_shift", TIES=low > 0, UNITS=_THREADS, num_warps=_THREADS // 32,
+                x, y, count, *place, held, held_bytes, seed, layer, step, high, low, *numbers, table,
+                NAME=name, TIES=low > 0, UNITS=_THREADS, num_warps=_THREADS // 32,
                 # A product and a sum are rounded one after the other.
                 enable_fp_fusion=False,
             )  # fmt: skip
@@ -131,15 +131,17 @@ def noise(
     dropped_scale: tl.float64,
     kept_shift: tl.float64,
     dropped_shift: tl.float64,
-    SHIFT: tl.constexpr,
+    amount: tl.float64,
+    table,
+    NAME: tl.constexpr,
     TIES: tl.constexpr,
     UNITS: tl.constexpr,
 ):
     """Write the noisy `x` to `y`.
 
-    A unit has eight elements, of which the first unit skips some. The index map is that of elements if `EACH` has its own bit
-    number, else that of units: of their blocks if each is a `WHOLE` block, else of the bit that all eight share. Bits are drawn,
-    or held in memory.
+    A unit has eight elements, of which the first unit skips some. The index map is that of elements if `EACH` has a place of its
+    own, else that of units: of their blocks if each is a `WHOLE` block, else of the place that all eight share. Bits are drawn,
+    or held in memory. `NAME` is that of the formula.
     """
     unit = tl.program_id(0) * UNITS + tl.arange(0, UNITS)[:, None]
     lane = tl.arange(0, 8)[None, :]
@@ -154,24 +156,33 @@ def noise(
         rest = rest // sizes[axis]
     place += rest.to(tl.uint64) * strides[len(sizes)]
 
-    block = place & 0x1FFFFFFFFFFFFFFF
-    if not WHOLE:
-        block = place >> 3
-        lane = (place & 7).to(tl.int32)
-    if held is None:
-        eight = draw_eight(block, seed, layer, step, high, low, TIES)
-    else:
-        eight = tl.load(held + block, block < held_bytes, 0).to(tl.int32)
-    kept = (eight >> lane & 1) != 0
-
-    # Products of narrower types are computed in float32, then rounded.
+    # Products and sums of narrower types are computed in float32, then rounded.
     dtype: tl.constexpr = x.dtype.element_ty
     wide: tl.constexpr = tl.float64 if dtype == tl.float64 else tl.float32
-    scale = tl.where(kept, tl.full([1, 1], kept_scale, wide), tl.full([1, 1], dropped_scale, wide))
-    value = (value.to(wide) * scale).to(dtype)
-    if SHIFT:
-        shift = tl.where(kept, tl.full([1, 1], kept_shift, wide), tl.full([1, 1], dropped_shift, wide))
-        value = (value.to(wide) + shift).to(dtype)
+    if NAME == "scale" or NAME == "scale_and_shift":
+        block = place & 0x1FFFFFFFFFFFFFFF
+        if not WHOLE:
+            block = place >> 3
+            lane = (place & 7).to(tl.int32)
+        if held is None:
+            eight = draw_eight(block, seed, layer, step, high, low, TIES)
+        else:
+            eight = tl.load(held + block, block < held_bytes, 0).to(tl.int32)
+        kept = (eight >> lane & 1) != 0
+        scale = tl.where(kept, tl.full([1, 1], kept_scale, wide), tl.full([1, 1], dropped_scale, wide))
+        value = (value.to(wide) * scale).to(dtype)
+        if NAME == "scale_and_shift":
+            shift = tl.where(kept, tl.full([1, 1], kept_shift, wide), tl.full([1, 1], dropped_shift, wide))
+            value = (value.to(wide) + shift).to(dtype)
+    else:
+        word = draw_word(place, lane, seed, layer, step, WHOLE)
+        number = uniform(word) if NAME == "add_uniform" else normal(word, table)
+        product = number.to(wide) * tl.full([1, 1], amount, wide)
+        if NAME == "multiply_by_normal":
+            value = (value.to(wide) * (product + 1.0).to(dtype).to(wide)).to(dtype)
+        else:
+            # The first sum makes 0.0 of -0.0, as the library's does.
+            value = (value.to(wide) + (product + 0.0).to(dtype).to(wide)).to(dtype)
     tl.store(y + element, value, inside)
 
 
@@ -195,6 +206,49 @@ def draw_eight(block, seed, layer, step, high, low, TIES: tl.constexpr):
                     ties |= (words[j] < low).to(tl.int32) << 4 * half + j
             eight |= equal & ties
     return eight
+
+
+@triton.jit
+def draw_word(place, lane, seed, layer, step, WHOLE: tl.constexpr):
+    """The word that a number is made of: that of the place, or of the lane if the place is a `WHOLE` block of eight."""
+    block = place * 2
+    if not WHOLE:
+        block = place >> 2
+        lane = (place & 3).to(tl.int32)
+    word = tl.zeros_like(lane).to(tl.uint32)
+    for half in tl.static_range(2 if WHOLE else 1):
+        words = draw_words(((block + half) & 0x3FFFFFFFFFFFFFFF) + 0x6000000000000000, seed, layer, step)
+        for j in tl.static_range(4):
+            word = tl.where(lane == 4 * half + j, words[j], word)
+    return word
+
+
+@triton.jit
+def uniform(word):
+    """The uniform number that a word becomes."""
+    return ((word.to(tl.int32, bitcast=True) >> 8) * 2 + 1).to(tl.float32) * 5.9604644775390625e-08
+
+
+@triton.jit
+def normal(word, table):
+    """The normal number that a word becomes."""
+    # Shifting the highest bit to its place counts the zeros before it.
+    top = word << 1 | 1
+    octave = tl.zeros_like(word)
+    for bit in tl.static_range(5):
+        zeros: tl.constexpr = 16 >> bit
+        shift = tl.where(top >> (32 - zeros) == 0, zeros, 0).to(tl.uint32)
+        top = top << shift
+        octave += shift
+    below = ~top
+    piece = table + (octave * 8 + (below >> 28)).to(tl.int32)
+    place = below << 4
+    size = tl.umulhi(tl.load(piece + 3 * 256).to(tl.uint32), place)
+    size = tl.umulhi(tl.load(piece + 2 * 256).to(tl.uint32) + size, place)
+    size = tl.umulhi(tl.load(piece + 256).to(tl.uint32) + size, place)
+    size = tl.load(piece).to(tl.uint32) + size
+    magnitude = (size + 128 >> 8).to(tl.float32) * 4.76837158203125e-07
+    return tl.where(word >> 31 == 0, magnitude, -magnitude)
 
 
 @triton.jit
