@@ -127,15 +127,13 @@ class _Source:
         threshold = round((1.0 - draw.p) * 2.0**48)
         self.high, self.low = threshold >> 32, threshold & _LOW
         bits = draw.bits()
-        # Bits after the last byte are 0: one more byte stands for them.
-        self.held = None if bits is None else torch.frombuffer(bytearray(bits + b"\0"), dtype=torch.uint8).to(device)
+        self.held = None if bits is None else torch.frombuffer(bytearray(bits), dtype=torch.uint8).to(device)
 
     def kept(self, places: range | Tensor) -> Tensor:
         """Whether the element is kept, for each place."""
         if self.held is not None:
             places = self._tensor(places)
-            byte = (places >> 3 & 2**61 - 1).clamp(max=len(self.held) - 1)
-            return (self.held[byte].long() >> (places & 7) & 1).bool()
+            return (self.held[places >> 3].long() >> (places & 7) & 1).bool()
         sixteen = self._random(places, 16)
         kept = sixteen < self.high
         if self.low > 0:

@@ -236,7 +236,7 @@ def normal(word, table):
     top = word << 1 | 1
     octave = tl.zeros_like(word)
     for bit in tl.static_range(5):
-        zeros: tl.constexpr = 16 >> bit
+        zeros = 16 >> bit
         shift = tl.where(top >> (32 - zeros) == 0, zeros, 0).to(tl.uint32)
         top = top << shift
         octave += shift
