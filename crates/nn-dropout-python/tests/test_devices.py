@@ -1,7 +1,7 @@
 """The noise on other devices is that of the CPU core, bit for bit.
 
-The tests run twice: with PyTorch's operations, and in a process of its own with the Triton kernel, which Triton's interpreter runs
-on the CPU. The compiler needs no GPU either.
+The tests run twice: with PyTorch's operations, and in a process of its own with the Triton kernel, which Triton's
+interpreter runs on the CPU. Its compiler needs no GPU either.
 """
 
 import hashlib
@@ -179,7 +179,7 @@ def test_parts(effect, monkeypatch):
         check(draw, dtype)
 
 
-@pytest.mark.parametrize("effect", EFFECTS, ids=str)
+@pytest.mark.parametrize("effect", ["alpha", "gaussian-dropout"])
 def test_layouts(effect):
     for draw, dtype in draws(effect):
         x = numbers(draw.shape, dtype)
@@ -300,7 +300,13 @@ def test_compiled(compiled, dtype, tmp_path):
 @once
 @pytest.mark.parametrize("effect", EFFECTS, ids=str)
 def test_all_that_there_is_compiles(compiled, effect):
-    maps = [(3, [(400, 1)]), (0, [(5, 2**64 - 80), (80, 1)]), (0, [(5, 1), (80, 0)]), (7, [(4, 2**63 + 1), (4, 9), (25, 2)])]
+    maps = [
+        (1, [(400, 1)]),
+        (3, []),
+        (0, [(5, 2**64 - 80), (80, 1)]),
+        (0, [(5, 1), (80, 0)]),
+        (7, [(4, 2**63 + 1), (4, 2**40), (25, 2)]),
+    ]
     for start, axes in maps:
         kernel = compiled(draw_of(philox(), start, axes, effect, [size for size, _ in axes]), torch.bfloat16)
         assert not re.search(r"\b(div|rem)\.[us]64|\bfma\.rn\.f", kernel.asm["ptx"])

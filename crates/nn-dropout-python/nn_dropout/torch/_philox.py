@@ -1,7 +1,7 @@
 """The noise by PyTorch's own operations, on any device.
 
-Words of 32 bits are held in int64, which all devices have; float64 is used for tensors of float64 only. What is computed is
-written down in the library's page "The mask", and the values are those of the library's kernels, bit for bit.
+Words of 32 bits are held in int64, which all devices have; float64 is used for tensors of float64 only. What is
+computed is written down in the library's page "The mask", and the values are those of its kernels, bit for bit.
 """
 
 from __future__ import annotations
@@ -166,13 +166,14 @@ class _Source:
         return torch.where(word >> 31 == 1, -magnitude, magnitude)
 
     def _random(self, places: range | Tensor, bits: int, first: int = 0) -> Tensor:
-        """A random integer of 16 or 32 bits for each place. Those of the first places are in the block with number `first`."""
+        """A random integer of 16 or 32 bits for each place: that of the first one is in the block `first`."""
         lanes = 128 // bits
         shift = lanes.bit_length() - 1
         if isinstance(places, range):
             # Each block is drawn once.
             skip = places.start % lanes
-            block = torch.arange((skip + len(places) + lanes - 1) // lanes, device=self.device) + (places.start >> shift)
+            count = (skip + len(places) + lanes - 1) // lanes
+            block = torch.arange(count, device=self.device) + (places.start >> shift)
         else:
             block = places >> shift
         # Places are without a sign, and wrap around.

@@ -42,25 +42,26 @@ def execute(input: Tensor, output: Tensor, draw: _core.Draw) -> None:
         return
     start, axes = draw.index()
     if not (input.is_contiguous() and output.is_contiguous()):
-        order = sorted(range(input.dim()), key=input.stride, reverse=True)
-        strides = _philox.strides_of(axes, input.shape)
-        axes = _philox.merged((input.shape[axis], strides[axis]) for axis in order)
+        # The axes in the order of the output's memory, so that the kernel sees contiguous tensors.
+        order = sorted(range(output.dim()), key=output.stride, reverse=True)
         x, y = input.permute(order), output.permute(order)
-        if not (x.is_contiguous() and y.is_contiguous()):
-            # There is no order in which both lie in memory without gaps.
-            dense = torch.empty(input.shape, dtype=input.dtype, device=input.device).copy_(input)
-            execute(dense, dense, draw)
+        if not y.is_contiguous():
+            dense = torch.empty(output.shape, dtype=output.dtype, device=output.device)
+            execute(input, dense, draw)
             output.copy_(dense)
             return
-        input, output = x, y
+        strides = _philox.strides_of(axes, output.shape)
+        axes = _philox.merged((output.shape[axis], strides[axis]) for axis in order)
+        input, output = x if x.is_contiguous() else y.copy_(x), y
     seed, layer, step = draw.seed_layer_step() or (0, 0, 0)
     threshold = round((1.0 - draw.p) * 2.0**48)
     high, low = threshold >> 32, threshold & 0xFFFF_FFFF
     bits = draw.bits()
     held = None if bits is None else torch.frombuffer(bytearray(bits or b"\0"), dtype=torch.uint8).to(input.device)
     held_bytes = 0 if held is None else len(held)
-    of_bits = name in ("scale", "scale_and_shift")
-    numbers = [*numbers, *[0.0] * (5 - len(numbers))] if of_bits else [*[0.0] * 4, *numbers]
+    # Scales and shifts, or the amount of a number.
+    is_of_bits = name in ("scale", "scale_and_shift")
+    numbers = numbers + [0.0] * (5 - len(numbers)) if is_of_bits else [0.0] * 4 + numbers
     table = _philox.table(input.device) if name.endswith("normal") else None
     with torch.cuda.device_of(input):
         for at, count, start, axes in _parts(0, input.numel(), start, axes):
@@ -75,7 +76,7 @@ def execute(input: Tensor, output: Tensor, draw: _core.Draw) -> None:
 
 
 def _parts(at: int, count: int, start: int, axes: list[tuple[int, int]]) -> Iterator[tuple[int, int, int, list]]:
-    """The parts that go into one launch: the first element of each, how many there are, and their index map."""
+    """What goes into one launch: the first element of each part, their count, and their index map."""
     if count <= _PART:
         yield at, count, start, axes
         return
@@ -109,6 +110,7 @@ def _places(count: int, start: int, axes: list[tuple[int, int]]) -> tuple[int, t
     return triton.cdiv(skip + count, 8), (skip, start, sizes, strides, each, whole)
 
 
+# Elements are loaded sixteen bytes at a time only where `count` and `skip` are known to divide by 16.
 @triton.jit(do_not_specialize=["start", "held_bytes", "seed", "layer", "step", "high", "low"])
 def noise(
     x,
@@ -139,9 +141,9 @@ def noise(
 ):
     """Write the noisy `x` to `y`.
 
-    A unit has eight elements, of which the first unit skips some. The index map is that of elements if `EACH` has a place of its
-    own, else that of units: of their blocks if each is a `WHOLE` block, else of the place that all eight share. Bits are drawn,
-    or held in memory. `NAME` is that of the formula.
+    A unit has eight elements, of which the first unit skips some. The index map is that of elements if `EACH` has a
+    place of its own, else that of units: of their blocks if each is a `WHOLE` block, else of the place that all eight
+    share. Bits are drawn, or held in memory. `NAME` is that of the formula.
     """
     unit = tl.program_id(0) * UNITS + tl.arange(0, UNITS)[:, None]
     lane = tl.arange(0, 8)[None, :]
@@ -197,7 +199,7 @@ def draw_eight(block, seed, layer, step, high, low, TIES: tl.constexpr):
         eight |= (first < high).to(tl.int32) << 2 * j | (second < high).to(tl.int32) << 2 * j + 1
         equal |= (first == high).to(tl.int32) << 2 * j | (second == high).to(tl.int32) << 2 * j + 1
     if TIES:
-        # One element in 65,536.
+        # One element in 65,536. All threads of a program take the same way.
         if tl.max(equal) > 0:
             ties = tl.zeros_like(eight)
             for half in tl.static_range(2):
