@@ -242,7 +242,7 @@ def normal(word, table):
         shift = tl.where(top >> (32 - zeros) == 0, zeros, 0).to(tl.uint32)
         top = top << shift
         octave += shift
-    below = ~top
+    below = top ^ 0xFFFFFFFF
     piece = table + (octave * 8 + (below >> 28)).to(tl.int32)
     place = below << 4
     size = tl.umulhi(tl.load(piece + 3 * 256).to(tl.uint32), place)
