@@ -18,9 +18,10 @@ SIX = {
 }
 
 
-def pytest_generate_tests(metafunc):
-    if "name" in metafunc.fixturenames:
-        metafunc.parametrize("name", SIX)
+@pytest.fixture(params=SIX)
+def name(request):
+    """The name of each of the six."""
+    return request.param
 
 
 @pytest.fixture

@@ -741,16 +741,7 @@ class Weights(nn.Module):
         return output[0] if isinstance(output, tuple) else output
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "layer",
-        *(
-            pytest.param(name, marks=pytest.mark.xfail(strict=True, reason="weights are taken for parts of the batch"))
-            for name in ("weight", "words", "recurrent")
-        ),
-    ],
-)
+@pytest.mark.parametrize("name", ["layer", "weight", "words", "recurrent"])
 def test_weights_are_wholes(no_part, name):
     model, x = Weights(), torch.randn(4, 3, 4)
     if name == "words":
