@@ -699,7 +699,7 @@ def test_parts_hold_until_their_contexts_end(no_part):
             nd.part(index=4, of=4)
         same(drawn(), rows[1])
     same(drawn(), rows[0])
-    assert _settings.are_default()
+    assert _settings.part is None
 
 
 def test_a_part_is_entered_as_often_as_one_likes(no_part):
