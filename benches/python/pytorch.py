@@ -1,9 +1,9 @@
-"""Measures PyTorch's dropout against nn_dropout.torch's, side by side in one process, and prints the tables in Markdown.
+"""Measures PyTorch's dropout against nn_dropout.torch's, side by side in one process, and prints tables in Markdown.
 
     python pytorch.py [--threads N] [--quick] [--no-compile]
 
-Contenders take turns in many short rounds, so that whatever slows the machine down hits both alike; the number of each is the
-lower quartile of its times. Memory is the peak of a process of its own, less what it had before the first step.
+Contenders take turns in many short rounds, so that whatever slows the machine down hits both alike; the number of each
+is the lower quartile of its times. Memory is the peak of a process of its own, less what it had before the steps.
 """
 
 import argparse
@@ -13,12 +13,11 @@ import platform
 import time
 from pathlib import Path
 
+import nn_dropout
+import nn_dropout.torch
 import torch
 from torch import nn
 from torch.nn import functional as F
-
-import nn_dropout
-import nn_dropout.torch
 
 VOCABULARY = 65
 
@@ -164,7 +163,10 @@ def elements(seconds):
 
         forward = measure([lambda: theirs(x), lambda: ours(x)], seconds)
         backward = measure([both(theirs), both(ours), both(same)], seconds)
-        inplace = measure([lambda: F.dropout(x, 0.1, True, True), lambda: nn_dropout.torch.functional.dropout(x, 0.1, True, True)], seconds)
+        inplace = measure(
+            [lambda: F.dropout(x, 0.1, True, True), lambda: nn_dropout.torch.functional.dropout(x, 0.1, True, True)],
+            seconds,
+        )
         show(
             f"{size:,}",
             f"{forward[0] / forward[1]:.2f} ({forward[1] * 1e6:.3g} us)",
@@ -234,7 +236,15 @@ def kept(model, p, ours, size):
 
 
 def memory():
-    show("a step of", "kept for backward without dropout", "PyTorch's", "nn-dropout's", "peak without", "PyTorch's", "nn-dropout's")
+    show(
+        "a step of",
+        "kept for backward without dropout",
+        "PyTorch's",
+        "nn-dropout's",
+        "peak without",
+        "PyTorch's",
+        "nn-dropout's",
+    )
     show("---", "---:", "---:", "---:", "---:", "---:", "---:")
     processes = multiprocessing.get_context("spawn")
     for name, (model, p) in MODELS.items():

@@ -2,10 +2,9 @@
 
 import warnings
 
+import nn_dropout.torch as ours
 import pytest
 import torch
-
-import nn_dropout.torch as ours
 
 #: PyTorch's six, and their functions.
 SIX = {

@@ -1,14 +1,13 @@
 """The operator under torch.compile: the masks, gradients and steps of the generator are those of eager mode."""
 
+import nn_dropout.torch as nd
 import pytest
 import torch
 import torch._dynamo.testing
 import torch._functorch.config
 import torch._inductor.config
-from torch.utils.checkpoint import checkpoint
-
-import nn_dropout.torch as nd
 from nn_dropout.torch import functional as F
+from torch.utils.checkpoint import checkpoint
 
 STEPS = 3
 

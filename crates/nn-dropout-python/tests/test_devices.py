@@ -16,10 +16,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-
 from nn_dropout import _core
 from nn_dropout.torch import _philox
+from torch.utils._python_dispatch import TorchDispatchMode
 
 ROOT = Path(__file__).parents[3]
 CASES = json.loads((ROOT / "test_vectors/vectors.json").read_text())
@@ -34,7 +33,6 @@ if IS_INTERPRETED:
     import numpy as np
     import triton.language as tl
     import triton.runtime.interpreter
-
     from nn_dropout.torch import _triton
 
     execute = _triton.execute
@@ -246,9 +244,8 @@ def test_missing_triton(monkeypatch):
 def compiled(request, monkeypatch):
     """A function that compiles the kernel as a launch on a GPU of this kind would."""
     triton = pytest.importorskip("triton", reason="there is no Triton here")
-    from triton.backends.compiler import GPUTarget
-
     from nn_dropout.torch import _triton
+    from triton.backends.compiler import GPUTarget
 
     class Driver:
         def get_current_target(self):

@@ -4,12 +4,11 @@ import copy
 import inspect
 import pickle
 
+import nn_dropout.torch as ours
 import pytest
 import torch
-from torch import nn
-
-import nn_dropout.torch as ours
 from nn_dropout.torch import functional as F
+from torch import nn
 
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 

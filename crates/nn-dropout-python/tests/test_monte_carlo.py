@@ -1,11 +1,10 @@
 """Monte Carlo dropout."""
 
+import nn_dropout.torch as ours
 import pytest
 import torch
-from torch import nn
-
-import nn_dropout.torch as ours
 from nn_dropout.torch import _settings
+from torch import nn
 
 
 class Model(nn.Module):

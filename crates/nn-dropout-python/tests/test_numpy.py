@@ -5,10 +5,9 @@ import json
 from pathlib import Path
 
 import ml_dtypes
+import nn_dropout
 import numpy as np
 import pytest
-
-import nn_dropout
 from nn_dropout._core import Draw, Noise
 
 CASES = json.loads((Path(__file__).parents[3] / "test_vectors/vectors.json").read_text())

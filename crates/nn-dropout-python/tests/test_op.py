@@ -5,15 +5,14 @@ import subprocess
 import sys
 import threading
 
+import nn_dropout
+import nn_dropout.torch as nd
 import numpy as np
 import pytest
 import torch
-from torch.utils.checkpoint import checkpoint
-
-import nn_dropout
-import nn_dropout.torch as nd
 from nn_dropout.torch import _op
 from nn_dropout.torch import functional as F
+from torch.utils.checkpoint import checkpoint
 
 SPEC = _op.spec("dropout")
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -111,7 +110,9 @@ def test_opcheck(form):
     torch.library.opcheck(torch.ops.nn_dropout.noise.default, (x, key, SPEC, 0.5, factor, form, True, [8, 6], [4, 0]))
 
 
-@pytest.mark.parametrize("spec,amount", [(SPEC, 0.5), (_op.spec("alpha-dropout"), 0.3), (_op.spec("gaussian-noise"), 0.5)])
+@pytest.mark.parametrize(
+    "spec,amount", [(SPEC, 0.5), (_op.spec("alpha-dropout"), 0.3), (_op.spec("gaussian-noise"), 0.5)]
+)
 @pytest.mark.parametrize("size", [20, 400])
 def test_gradients(spec, amount, size):
     x = torch.randn(size, dtype=torch.float64, requires_grad=True)
@@ -288,7 +289,8 @@ def test_nothing_leaks():
 import resource, threading, torch
 import nn_dropout.torch as nd
 torch.set_num_threads(1)
-drops = [nd.Dropout(0.5), nd.Dropout2d(0.5), nd.DropBlock2d(0.1, 3), nd.Dropout(0.5, rng="torch"), nd.GaussianNoise(0.1)]
+drops = [nd.Dropout(0.5), nd.Dropout2d(0.5), nd.DropBlock2d(0.1, 3), nd.GaussianNoise(0.1)]
+drops.append(nd.Dropout(0.5, rng="torch"))
 def work(count):
     for i in range(count):
         for size in (4, 24):

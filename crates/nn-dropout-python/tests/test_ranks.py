@@ -18,12 +18,11 @@ import sys
 import threading
 import traceback
 
+import nn_dropout.torch as nd
 import pytest
 import torch
-from torch import nn
-
-import nn_dropout.torch as nd
 from nn_dropout.torch import _settings
+from torch import nn
 
 #: Nothing lives longer than this, in seconds.
 LIMIT = 150
@@ -551,9 +550,7 @@ def recomputed():
         change(model)
         with nd.part(index=rank, of=world):
             # Reentrant checkpoints want inputs with gradients.
-            return train(
-                DistributedDataParallel(model, static_graph=True), lambda x: x.requires_grad_(), rank, world
-            )
+            return train(DistributedDataParallel(model, static_graph=True), lambda x: x.requires_grad_(), rank, world)
 
     def by_call(reentrant):
         def change(model):
@@ -650,7 +647,6 @@ def test_ranks(runs, world, name):
     assert len(results) == world and all(name in result for result in results), printed
     # What all ranks together draw does not depend on how many they are.
     assert {result[name]["digest"] for result in results} == {runs(WORLDS[0])[0][0][name]["digest"]}
-
 
 
 @pytest.fixture

@@ -4,14 +4,13 @@ import copy
 import threading
 from unittest import mock
 
+import nn_dropout.torch as ours
 import pytest
 import torch
 import torch.nn.functional as F
+from nn_dropout.torch import _op, functional
 from torch import nn
 from torch.nn.functional import dropout as imported_by_name
-
-import nn_dropout.torch as ours
-from nn_dropout.torch import _op, functional
 
 NAMES = ["dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"]
 PLACES = [(F, name) for name in [*NAMES, "scaled_dot_product_attention"]]

@@ -3,11 +3,10 @@
 import copy
 import math
 
+import nn_dropout.torch as ours
 import pytest
 import torch
 from torch import nn
-
-import nn_dropout.torch as ours
 
 STEPS = [0, 1, 5, 9, 10, 11, 2**62]
 

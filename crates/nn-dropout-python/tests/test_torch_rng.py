@@ -2,12 +2,11 @@
 
 import copy
 
+import nn_dropout.torch as ours
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
-
-import nn_dropout.torch as ours
 
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 

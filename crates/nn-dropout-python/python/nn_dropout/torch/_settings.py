@@ -1,4 +1,4 @@
-"""What holds for all calls: whether they sample for Monte Carlo dropout, and which part of a whole their tensors are."""
+"""What holds for all calls: whether they sample for Monte Carlo dropout, and of which whole tensors are parts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Part:
 
 
 def of(shape) -> tuple[bool, list[int] | None, list[int] | None] | None:
-    """Whether samples share their noise, and for a part, the whole's shape and the offset in it. None where nothing is set."""
+    """Whether samples share noise, and for a part, the whole's shape and the offset in it. None if nothing is set."""
     if part is None:
         return (True, None, None) if monte_carlo else None
     return monte_carlo, *part.place(shape)

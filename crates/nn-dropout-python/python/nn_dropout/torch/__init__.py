@@ -15,7 +15,7 @@ from ._monte_carlo import Prediction, monte_carlo
 from ._parts import part
 from ._replace import patch, replace, unreached
 from ._schedule import Scheduler
-from .modules import *
+from .modules import *  # noqa: F403
 from .modules import __all__ as _modules
 
 if _torch.distributed.is_available():

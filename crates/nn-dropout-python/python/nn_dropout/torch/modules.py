@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from . import _op, _settings, _torch_rng
+from . import _op, _settings
 from . import functional as F
 
 __all__ = [
@@ -459,8 +459,7 @@ class WeightDrop(_Wrapper):
         spec = _op.spec("drop-connect")
         weights = {name: self.module.get_parameter(name) for name in self.names}
         dropped = {
-            name: _op.apply(weight, spec, self.p, factor=self.factor, is_part=False)
-            for name, weight in weights.items()
+            name: _op.apply(weight, spec, self.p, factor=self.factor, is_part=False) for name, weight in weights.items()
         }
         if not isinstance(self.module, nn.RNNBase):
             return torch.func.functional_call(self.module, dropped, args, kwargs)

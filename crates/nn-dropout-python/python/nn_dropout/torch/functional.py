@@ -195,9 +195,7 @@ def drop_block3d(
     return _noise(input, "drop-block3d", p, training, inplace, block_size=block_size, **options)
 
 
-def locked_dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, *, axis: int | tuple[int, ...] = 1
-) -> Tensor:
+def locked_dropout(input: Tensor, p: float = 0.5, training: bool = True, *, axis: int | tuple[int, ...] = 1) -> Tensor:
     """Dropout with one mask for all coordinates along `axis`: see `LockedDropout`."""
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     return _noise(input, "dropout", p, training, shared_axes=axes)

@@ -1,11 +1,11 @@
 """The one operation: noise on a tensor. Everything else in this package only says which noise.
 
-A call draws a *key*, a seed of its own, from PyTorch's default generator on the CPU. So ``torch.manual_seed``, ``fork_rng``,
-checkpointing and saved states of the generator mean what they mean elsewhere. Key, noise and shape make a draw; backward makes
-the same one again, and keeps nothing else.
+A call draws a *key*, a seed of its own, from PyTorch's default generator on the CPU. So ``torch.manual_seed``,
+``fork_rng``, checkpointing and saved states of the generator mean what they mean elsewhere. Key, noise and shape make a
+draw; backward makes the same one again, and keeps nothing else.
 
-Tensors that nobody looks at take the short way: one ``autograd.Function`` (`_Eager`). Under ``torch.compile``, ``vmap`` and
-other transformations they take the registered operator ``nn_dropout::noise``.
+Tensors that are only memory take the short way: one ``autograd.Function`` (`_Eager`). Under ``torch.compile``, ``vmap``
+and other transformations they take the registered operator ``nn_dropout::noise``.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def _refuse_leaf(input: Tensor) -> None:
         raise RuntimeError(f"{view}a leaf Variable that requires grad is being used in an in-place operation.")
 
 
-#: So few numbers take less memory than a node of the graph, and PyTorch's own product is faster than any node in Python.
+#: So few numbers take less memory than a node of the graph, and PyTorch's product is faster than any node in Python.
 _SMALL = 256
 
 
@@ -230,8 +230,8 @@ def execute(input: Tensor, draw: Draw, inplace: bool = False, gradient: bool = F
             output.copy_(input)
         elif torch._debug_has_internal_overlap(output) == 1:
             raise RuntimeError(
-                "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-                "Please clone() the tensor before performing the operation."
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                "location. Please clone() the tensor before performing the operation."
             )
         draw.apply(dtype, 0, output.data_ptr(), threads, gradient, output.stride())
         return output
@@ -325,9 +325,7 @@ _LINEAR = {"forward": "gradient", "gradient": "gradient", "complement": "complem
 def _vmap(apply, info, in_dims, input, key, factor, *rest):
     """The noise of each sample alone: with its own key, or the one that all have."""
     of = lambda tensor, dim, i: tensor if dim is None else tensor.select(dim, i)
-    samples = [
-        apply(of(input, in_dims[0], i), of(key, in_dims[1], i), factor, *rest) for i in range(info.batch_size)
-    ]
+    samples = [apply(of(input, in_dims[0], i), of(key, in_dims[1], i), factor, *rest) for i in range(info.batch_size)]
     return torch.stack(samples), 0
 
 
@@ -339,8 +337,8 @@ _library.define("key() -> Tensor", tags=_random)
 _library.define("key_to_recompute() -> Tensor", tags=_random)
 _library.define("key_again(Device device) -> Tensor", tags=_random)
 _library.define(
-    "noise(Tensor input, Tensor key, str spec, float amount, Tensor? factor, str form, bool monte_carlo, SymInt[]? whole, "
-    "SymInt[]? offset) -> Tensor"
+    "noise(Tensor input, Tensor key, str spec, float amount, Tensor? factor, str form, bool monte_carlo, "
+    "SymInt[]? whole, SymInt[]? offset) -> Tensor"
 )
 
 
@@ -386,8 +384,8 @@ torch.library.register_fake("nn_dropout::noise", _noise_fake, lib=_library)
 torch.library.register_autograd("nn_dropout::noise", _backward, setup_context=_setup_context, lib=_library)
 torch.library.register_vmap("nn_dropout::noise", _noise_vmap, lib=_library)
 
-# Keys in compiled graphs. Calls of `key` have an order among each other, so that the compiler leaves them as they are, and are not
-# recomputed in backward, for their tensors are saved.
+# Keys in compiled graphs. Calls of `key` have an order among each other, so that the compiler leaves them as they are,
+# and are not recomputed in backward, for their tensors are saved.
 _library.impl("key", next_key, "CompositeExplicitAutograd")
 torch.library.register_fake("nn_dropout::key", lambda: torch.empty((), dtype=torch.int64), lib=_library)
 _register_effectful_op(torch.ops.nn_dropout.key.default, EffectType.ORDERED)
@@ -407,9 +405,7 @@ def _key_to_recompute():
 
 _library.impl("key_to_recompute", _key_to_recompute, "CompositeImplicitAutograd")
 _library.impl("key_again", lambda device: next_key(), "BackendSelect")
-torch.library.register_fake(
-    "nn_dropout::key_again", lambda device: torch.empty((), dtype=torch.int64), lib=_library
-)
+torch.library.register_fake("nn_dropout::key_again", lambda device: torch.empty((), dtype=torch.int64), lib=_library)
 
 
 @torch.compiler.assume_constant_result
