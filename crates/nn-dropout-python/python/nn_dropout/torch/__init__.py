@@ -8,19 +8,12 @@
 `torch.manual_seed` makes it reproducible, and PyTorch's own saved state of its generator resumes it.
 """
 
-import torch as _torch
-
-from . import _op, functional
+from . import functional
 from ._monte_carlo import Prediction, monte_carlo
 from ._parts import part
 from ._replace import patch, replace, unreached
 from ._schedule import Scheduler
 from .modules import *  # noqa: F403
 from .modules import __all__ as _modules
-
-if _torch.distributed.is_available():
-    from . import _distributed
-
-    _op.distributed = _distributed
 
 __all__ = ["Prediction", "Scheduler", "functional", "monte_carlo", "part", "patch", "replace", "unreached", *_modules]

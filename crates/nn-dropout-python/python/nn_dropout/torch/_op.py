@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 import threading
 
 import torch
@@ -39,7 +40,13 @@ _KEYS = 2**63 - 1
 _noises: dict[str, Noise] = {}
 
 
-@torch.compiler.assume_constant_result
+def _constant(function):
+    """What `torch.compiler.assume_constant_result` does, which imports the compiler, and that takes half a second."""
+    function._dynamo_marked_constant = True
+    return function
+
+
+@_constant
 def spec(kind: str, **options) -> str:
     """The specification of a layer, in JSON: its kind and its options. How much noise there is, is not part of it."""
     return _spec(kind, tuple(options.items()))
@@ -117,6 +124,7 @@ def apply(
     """
     place = _settings.of(input.shape) if is_part else None
     if torch.compiler.is_compiling():
+        meet_distributed()
         return _registered(input, spec, amount, factor, inplace, _traced_key() if key is None else key, form, place)
     if type(input) not in PLAIN or is_watched():
         return _elsewhere(input, spec, amount, factor, inplace, next_key() if key is None else key, form, place)
@@ -271,20 +279,28 @@ def _elsewhere(input, spec, amount, factor, inplace, key, form, place):
     if not isinstance(input, Tensor):
         raise TypeError(f"dropout(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     if is_distributed(input):
-        return distributed.apply(input, spec, amount, factor, inplace, key, form, place)
+        from . import _distributed
+
+        return _distributed.apply(input, spec, amount, factor, inplace, key, form, place)
     if torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0:
         output = _Transformed.apply(input, key, factor, spec, float(amount), form, place or _WHOLE)
         return input.copy_(output) if inplace else output
     return _registered(input, spec, amount, factor, inplace, key, form, place)
 
 
-#: `nn_dropout.torch._distributed`, where `torch.distributed` is there.
-distributed = None
+@_constant
+def meet_distributed() -> bool:
+    """Whether someone uses distributed tensors. `_distributed` answers for these from then on."""
+    if "torch.distributed.tensor" not in sys.modules:
+        return False
+    from . import _distributed  # noqa: F401
+
+    return True
 
 
 def is_distributed(input) -> bool:
     """Whether it is a distributed tensor."""
-    return distributed is not None and isinstance(input, distributed.DTensor)
+    return meet_distributed() and isinstance(input, torch.distributed.tensor.DTensor)
 
 
 class _Transformed(torch.autograd.Function):
@@ -408,7 +424,7 @@ _library.impl("key_again", lambda device: next_key(), "BackendSelect")
 torch.library.register_fake("nn_dropout::key_again", lambda device: torch.empty((), dtype=torch.int64), lib=_library)
 
 
-@torch.compiler.assume_constant_result
+@_constant
 def _is_budget_low() -> bool:
     return torch._functorch.config.activation_memory_budget < 1
 
