@@ -178,11 +178,13 @@ class _Source:
             block = places >> shift
         # Places are without a sign, and wrap around.
         words = torch.stack(self._philox((block & 2 ** (64 - shift) - 1) + first), -1)
-        if bits == 16:
-            words = torch.stack([words & 0xFFFF, words >> 16], -1).flatten(-2)
         if isinstance(places, range):
+            if bits == 16:
+                words = torch.stack([words & 0xFFFF, words >> 16], -1)
             return words.flatten()[skip : skip + len(places)]
-        return words.gather(-1, (places & lanes - 1)[:, None]).flatten()
+        bit = places * bits & 127
+        word = words.gather(-1, (bit >> 5)[:, None]).flatten()
+        return word >> (bit & 31) & 2**bits - 1
 
     def _philox(self, block: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The four words of each block: Philox4x32-10."""
