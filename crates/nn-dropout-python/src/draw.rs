@@ -49,6 +49,8 @@ impl Draw {
     fn from_json(json: &str, shape: Vec<usize>) -> PyResult<Self> {
         let draw: nn_dropout::Draw = serde_json::from_str(json).map_err(value_error)?;
         draw.index().strides(&shape).map_err(value_error)?;
+        // Whether the mask has bits for all elements is known to who applies it.
+        draw.forward::<f32>(&[], &mut []).map_err(value_error)?;
         Ok(Self { draw, shape })
     }
 
@@ -123,7 +125,7 @@ impl Draw {
         unsafe { dispatch!(dtype, apply(self, py, [x, y], gradient, strides.as_deref(), threads)) }
     }
 
-    /// What a kernel of one's own needs: see `nn_dropout.torch._kernel`.
+    /// The effect as a formula and its numbers, for kernels elsewhere: see `_philox` and `_triton` in `nn_dropout.torch`.
     fn affine(&self, dtype: &str) -> PyResult<(&'static str, Vec<f64>)> {
         Ok(dispatch!(dtype, affine(&self.draw)))
     }

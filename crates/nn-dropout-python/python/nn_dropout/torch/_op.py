@@ -176,7 +176,8 @@ def run(input: Tensor, draw: Draw, inplace: bool = False) -> Tensor:
         if inplace:
             torch.autograd.graph.increment_version(input)
         return output
-    if input.numel() <= _SMALL and input.is_cpu and input.is_contiguous() and draw.is_linear():
+    is_small = input.numel() <= _SMALL and input.is_cpu and input.is_contiguous() and not input.is_complex()
+    if is_small and draw.is_linear():
         scales = torch.empty_like(input)
         draw.scales(_dtype(input), scales.data_ptr())
         return input.mul_(scales) if inplace else input * scales
