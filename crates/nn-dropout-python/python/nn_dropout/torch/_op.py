@@ -21,6 +21,7 @@ import torch.fx.traceback as fx_traceback
 from torch import Tensor
 from torch._higher_order_ops.effects import _register_effectful_op
 from torch._library.effects import EffectType
+from torch.autograd import forward_ad
 from torch.utils.checkpoint import CheckpointPolicy
 
 from .._core import Draw, Noise
@@ -29,7 +30,7 @@ from . import _settings
 #: The forms of a noise: as it is, for the gradient, and what keeps what it drops.
 FORMS = ("forward", "gradient", "complement")
 
-_DTYPES = {
+DTYPES = {
     torch.float32: "float32",
     torch.float64: "float64",
     torch.float16: "float16",
@@ -68,7 +69,10 @@ def noise(spec: str) -> Noise:
 
 def next_key() -> Tensor:
     """The key of the next call: two words of PyTorch's default generator on the CPU."""
-    return torch.randint(_KEYS, (), device=_CPU)
+    if _is_transformed():
+        # `vmap` wants to know whether samples have keys of their own, and PyTorch answers for a new tensor.
+        return torch.randint(_KEYS, (), device=_CPU)
+    return torch.empty((), dtype=torch.int64, device=_CPU).random_()
 
 
 def draw_key() -> Tensor:
@@ -77,14 +81,11 @@ def draw_key() -> Tensor:
 
 
 class _Seed(threading.local):
-    """The same as a number, drawn into a tensor of its own in each thread, which takes half the time."""
+    """A tensor in each thread to draw keys into, which takes half the time of a new one."""
 
     def __init__(self):
         with torch.inference_mode(False):
             self.key = torch.empty((), dtype=torch.int64, device=_CPU)
-
-    def next(self) -> int:
-        return self.key.random_(_KEYS).item()
 
 
 _seed = _Seed()
@@ -94,9 +95,9 @@ def apply(
     input: Tensor,
     spec: str,
     amount: float,
-    *,
     factor: Tensor | None = None,
     inplace: bool = False,
+    *,
     key: Tensor | None = None,
     form: str = "forward",
     is_part: bool = True,
@@ -122,31 +123,35 @@ def apply(
     is_part : bool
         Whether `part` is about this tensor, and not a weight, which all ranks have.
     """
-    place = _settings.of(input.shape) if is_part else None
+    place = None
+    if is_part and (_settings.part is not None or _settings.monte_carlo):
+        place = _settings.of(input.shape)
     if torch.compiler.is_compiling():
         meet_distributed()
         return _registered(input, spec, amount, factor, inplace, _traced_key() if key is None else key, form, place)
     if type(input) not in PLAIN or is_watched():
         return _elsewhere(input, spec, amount, factor, inplace, next_key() if key is None else key, form, place)
-    draw = draw_of(noise(spec), _seed.next() if key is None else key, input.shape, amount, factor, form, place)
+    if key is None:
+        key = _seed.key.random_().item()
+    draw = draw_of(_noises.get(spec) or noise(spec), key, input.shape, amount, factor, form, place)
     return input if draw is None else run(input, draw, inplace)
 
 
 #: Whether a tensor is many gradients, as `torch.autograd.grad` makes them with `is_grads_batched`.
-_is_batch = torch._C._functorch.is_legacy_batchedtensor
+is_batch = torch._C._functorch.is_legacy_batchedtensor
 
 #: Classes of tensors that are nothing but memory.
 PLAIN = {Tensor, torch.nn.Parameter}
 
 
+_modes = torch._C._len_torch_dispatch_stack
+_is_transformed = torch._C._are_functorch_transforms_active
+_trace = torch._C._get_tracing_state
+
+
 def is_watched() -> bool:
-    """Whether someone has to see the operator: a mode, a trace or a transformation."""
-    return (
-        torch._C._len_torch_dispatch_stack() > 0
-        or torch._C._are_functorch_transforms_active()
-        or torch.autograd.forward_ad._current_level >= 0
-        or torch._C._get_tracing_state() is not None
-    )
+    """Whether someone has to see the operator: a mode, a transformation, forward mode or a trace."""
+    return _modes() > 0 or _is_transformed() or forward_ad._current_level >= 0 or _trace() is not None
 
 
 def draw_of(
@@ -161,7 +166,7 @@ def draw_of(
     """The draw with this key, or None where there is nothing to drop."""
     if factor is not None:
         amount = amount * factor.item()
-    draw = noise.draw(int(key), shape, amount, *(place or ()))
+    draw = noise.draw(key, shape, amount) if place is None else noise.draw(key, shape, amount, *place)
     if draw is None or form == "forward":
         return draw
     return draw.gradient() if form == "gradient" else draw.complement()
@@ -176,11 +181,12 @@ def run(input: Tensor, draw: Draw, inplace: bool = False) -> Tensor:
         if inplace:
             torch.autograd.graph.increment_version(input)
         return output
-    is_small = input.numel() <= _SMALL and input.is_cpu and input.is_contiguous() and not input.is_complex()
-    if is_small and draw.is_linear():
-        scales = torch.empty_like(input)
-        draw.scales(_dtype(input), scales.data_ptr())
-        return input.mul_(scales) if inplace else input * scales
+    if input.numel() <= _SMALL and input.is_cpu and input.is_contiguous() and draw.is_linear():
+        dtype = DTYPES.get(input.dtype)
+        if dtype is not None:
+            scales = torch.empty_like(input)
+            draw.scales(dtype, scales.data_ptr())
+            return input.mul_(scales) if inplace else input * scales
     return _eager_apply(input, draw, inplace)
 
 
@@ -206,7 +212,7 @@ class _Eager(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        if type(grad) not in PLAIN or torch._C._are_functorch_transforms_active() or _is_batch(grad):
+        if type(grad) not in PLAIN or _is_transformed() or is_batch(grad):
             # Many gradients at once, or one of another class: these know products.
             scales = execute(torch.ones(ctx.draw.shape, dtype=grad.dtype, device=grad.device), ctx.draw, gradient=True)
             return grad * scales, None, None
@@ -221,6 +227,19 @@ _eager_apply = super(torch.autograd.Function, _Eager).apply
 
 def execute(input: Tensor, draw: Draw, inplace: bool = False, gradient: bool = False) -> Tensor:
     """The noisy `input`, or with `gradient` that of the backward pass, without a gradient of its own."""
+    dtype = DTYPES.get(input.dtype)
+    if dtype is not None and input.is_cpu and input.is_contiguous() and not input.is_neg():
+        address = input.data_ptr()
+        # Nothing is there where PyTorch knows without memory that all elements are zero.
+        if address != 0:
+            output = input if inplace else torch.empty_like(input)
+            draw.apply(dtype, address, output.data_ptr(), torch.get_num_threads(), gradient)
+            return output
+    return _execute_any(input, draw, inplace, gradient)
+
+
+def _execute_any(input: Tensor, draw: Draw, inplace: bool, gradient: bool) -> Tensor:
+    """The same for tensors that do not simply lie in memory."""
     if input.is_neg() or input.is_conj() or input._is_zerotensor():
         # What is in memory is not what they are.
         output = execute(input.clone().resolve_conj().resolve_neg(), draw, True, gradient)
@@ -231,10 +250,6 @@ def execute(input: Tensor, draw: Draw, inplace: bool = False, gradient: bool = F
     dtype = _dtype(input)
     output = input if inplace else torch.empty_like(input)
     if input.is_cpu:
-        threads = torch.get_num_threads()
-        if input.is_contiguous() and output.is_contiguous():
-            draw.apply(dtype, input.data_ptr(), output.data_ptr(), threads, gradient)
-            return output
         if not inplace:
             output.copy_(input)
         elif torch._debug_has_internal_overlap(output) == 1:
@@ -242,7 +257,7 @@ def execute(input: Tensor, draw: Draw, inplace: bool = False, gradient: bool = F
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory "
                 "location. Please clone() the tensor before performing the operation."
             )
-        draw.apply(dtype, 0, output.data_ptr(), threads, gradient, output.stride())
+        draw.apply(dtype, 0, output.data_ptr(), torch.get_num_threads(), gradient, output.stride())
         return output
     if input.is_meta:
         return output
@@ -257,7 +272,7 @@ def execute(input: Tensor, draw: Draw, inplace: bool = False, gradient: bool = F
 def _dtype(input: Tensor) -> str:
     """The name of the type of the elements, or PyTorch's exception for one that cannot be dropped out."""
     try:
-        return _DTYPES[input.dtype]
+        return DTYPES[input.dtype]
     except KeyError:
         pass
     if input.dtype.is_floating_point:
@@ -283,7 +298,7 @@ def _elsewhere(input, spec, amount, factor, inplace, key, form, place):
         from . import _distributed
 
         return _distributed.apply(input, spec, amount, factor, inplace, key, form, place)
-    if torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0:
+    if _is_transformed() or forward_ad._current_level >= 0:
         output = _Transformed.apply(input, key, factor, spec, float(amount), form, place or _WHOLE)
         return input.copy_(output) if inplace else output
     return _registered(input, spec, amount, factor, inplace, key, form, place)

@@ -21,7 +21,7 @@ THEIRS = {
 }
 
 #: The numbers of dimensions that PyTorch takes without a word.
-_DIMENSIONS = {"dropout1d": (2, 3), "dropout2d": (4,), "dropout3d": (4, 5)}
+DIMENSIONS = {"dropout1d": (2, 3), "dropout2d": (4,), "dropout3d": (4, 5)}
 
 #: So few elements are drawn before the generator's state has been copied.
 _FEW = 1024
@@ -31,7 +31,7 @@ _lock = threading.Lock()
 
 def look(kind: str, input: Tensor) -> None:
     """PyTorch raises for some shapes, and warns of those that it may take otherwise one day. Let it say so itself."""
-    dimensions = _DIMENSIONS.get(kind)
+    dimensions = DIMENSIONS.get(kind)
     if dimensions is not None and input.dim() not in dimensions and not torch.compiler.is_compiling():
         THEIRS[kind](torch.empty((0,) * input.dim(), device="meta"), 0.0, False)
 

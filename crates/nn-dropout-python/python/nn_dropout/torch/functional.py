@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
-from . import _op, _settings, _torch_rng
+from . import _attention, _op, _settings, _torch_rng
 
 __all__ = [
     "alpha_dropout",
@@ -50,7 +50,13 @@ _COMPLEX = {torch.complex32, torch.complex64, torch.complex128}
 
 def as_in_torch(input, kind, spec, p, training, inplace, rng=None, factor=None):
     """One of the six that PyTorch has. What we do not take, PyTorch takes, or says what is wrong with it."""
-    if has_torch_function_unary(input):
+    is_memory = type(input) in _op.PLAIN and input.layout is torch.strided and not input.is_nested
+    if is_memory and training and 0 < p <= 1 and rng is None and input.dtype in _op.DTYPES:
+        # What everyone does, before all else.
+        if kind in _torch_rng.DIMENSIONS:
+            _torch_rng.look(kind, input)
+        return _op.apply(input, spec, p, factor, inplace)
+    if not is_memory and has_torch_function_unary(input):
         return handle_torch_function(
             as_in_torch, (input,), input, kind, spec, p, training, inplace, rng=rng, factor=factor
         )
@@ -62,17 +68,17 @@ def as_in_torch(input, kind, spec, p, training, inplace, rng=None, factor=None):
     if rng == "torch" and not _settings.monte_carlo:
         return _torch_rng.apply(input, kind, p if factor is None else p * factor.item(), inplace)
     _torch_rng.look(kind, input)
-    return _op.apply(input, spec, p, factor=factor, inplace=inplace)
+    return _op.apply(input, spec, p, factor, inplace)
 
 
 def _takes(input, kind: str, p: float) -> bool:
     """Whether it is a tensor in memory, of numbers with a point, and there is such a probability."""
     return (
         isinstance(input, Tensor)
-        and (input.dtype in _op._DTYPES or input.dtype in _COMPLEX and "alpha" not in kind)
+        and p <= 1
+        and (input.dtype in _op.DTYPES or input.dtype in _COMPLEX and "alpha" not in kind)
         and input.layout is torch.strided
         and not input.is_nested
-        and p <= 1
     )
 
 
@@ -328,14 +334,14 @@ def scaled_dot_product_attention(
     """
     dropout_p = checked(dropout_p)
     if not training or dropout_p == 0:
-        return _attention(query, key, value, attn_mask, 0.0, is_causal, scale=scale, enable_gqa=enable_gqa)
+        return _theirs(query, key, value, attn_mask, 0.0, is_causal, scale=scale, enable_gqa=enable_gqa)
     if enable_gqa:
         key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
         value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
     if is_causal:
         if attn_mask is not None:
             # PyTorch says that this cannot be.
-            return _attention(query, key, value, attn_mask, 0.0, is_causal, scale=scale)
+            return _theirs(query, key, value, attn_mask, 0.0, is_causal, scale=scale)
         if _op.is_distributed(query):
             attn_mask = torch.full_like(query @ key.transpose(-2, -1), -math.inf).triu(1)
         else:
@@ -346,17 +352,18 @@ def scaled_dot_product_attention(
     if dtype in (torch.float16, torch.bfloat16):
         query, key, value = query.float(), key.float(), value.float()
     scale = 1 / math.sqrt(query.size(-1)) if scale is None else scale
-    if rng == "torch":
-        # Step by step as PyTorch computes it on the CPU, so that values are the same to the bit.
-        root = math.sqrt(abs(scale))
-        scores = (query * math.copysign(root, scale)) @ (key.transpose(-2, -1) * root)
+    if rng != "torch":
+        # In causal attention everything may attend to itself.
+        is_safe = attn_mask is not None and not is_causal
+        return _attention.attend(query, key, value, attn_mask, dropout_p, scale, is_safe).to(dtype)
+    # Step by step as PyTorch computes it on the CPU, so that values are the same to the bit.
+    root = math.sqrt(abs(scale))
+    scores = (query * math.copysign(root, scale)) @ (key.transpose(-2, -1) * root)
+    if attn_mask is None:
+        weights = scores.softmax(-1)
     else:
-        scores = (query * scale) @ key.transpose(-2, -1)
-    if attn_mask is not None:
-        scores = scores + attn_mask
-    # Where nothing may be attended to, weights are 0. In causal attention everything may attend to itself.
-    softmax = torch.softmax if attn_mask is None or is_causal and rng != "torch" else torch._safe_softmax
-    return (dropout(softmax(scores, -1), dropout_p, rng=rng) @ value).to(dtype)
+        weights = torch._safe_softmax(scores + attn_mask, -1)
+    return (dropout(weights, dropout_p, rng=rng) @ value).to(dtype)
 
 
-_attention = torch.nn.functional.scaled_dot_product_attention
+_theirs = torch.nn.functional.scaled_dot_product_attention
