@@ -17,6 +17,11 @@ mod _core {
     #[pymodule_export]
     use crate::noise::Noise;
 
+    /// The version of the package.
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "it is Python's name")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+
     /// The instruction set in use: ``avx512``, ``avx2``, ``neon`` or ``portable``.
     #[pyo3::pyfunction]
     fn kernel_name() -> &'static str {

@@ -2,10 +2,9 @@
 
 import math
 
+import nn_dropout.torch as nd
 import pytest
 import torch
-
-import nn_dropout.torch as nd
 from nn_dropout.torch import _attention
 from nn_dropout.torch import functional as F
 

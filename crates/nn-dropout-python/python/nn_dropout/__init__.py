@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-from importlib.metadata import version as _version
 
 import numpy as np
 
-from ._core import Noise, kernel_name
+from ._core import Noise, __version__, kernel_name
 
-__all__ = ["dropout", "kernel_name", "mask"]
-__version__ = _version("nn-dropout")
+__all__ = ["__version__", "dropout", "kernel_name", "mask"]
 
 _NOISE = Noise(json.dumps({"kind": "dropout", "p": 0}))
 _TYPES = ("float16", "float32", "float64", "bfloat16")

@@ -8,6 +8,11 @@
 `torch.manual_seed` makes it reproducible, and PyTorch's own saved state of its generator resumes it.
 """
 
+import torch as _torch
+
+if _torch.torch_version.TorchVersion(_torch.__version__) < (2, 15):
+    raise ImportError(f"nn_dropout.torch needs PyTorch 2.15 or newer, but got {_torch.__version__}")
+
 from . import functional
 from ._monte_carlo import Prediction, monte_carlo
 from ._parts import part

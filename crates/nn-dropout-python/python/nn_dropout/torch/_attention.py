@@ -1,7 +1,7 @@
 """Attention whose weights are dropped out.
 
-As a product, a softmax, dropout and a product it would keep the weights twice for backward, before and after dropout. Here
-they are kept once, and backward draws again.
+As a product, a softmax, dropout and a product it would keep the weights twice for backward, before and after dropout.
+Here they are kept once, and backward draws again.
 """
 
 from __future__ import annotations
