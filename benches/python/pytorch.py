@@ -8,8 +8,10 @@ is the lower quartile of its times. Memory is the peak of a process of its own, 
 
 import argparse
 import contextlib
+import functools
 import multiprocessing
 import platform
+import random
 import time
 from pathlib import Path
 
@@ -122,23 +124,56 @@ def training_step(model, p, ours, compiled=False, **size):
 
 
 def measure(contenders, seconds):
-    """The time of a call of each contender, in seconds."""
-    calls = []
-    for contender in contenders:
-        for _ in range(3):
-            contender()
-        start = time.perf_counter()
-        contender()
-        calls.append(max(1, int(0.01 / (time.perf_counter() - start))))
+    """The time of a call of each contender, in seconds. A contender makes calls, and says how long they took."""
+    counts = [max(1, int(0.01 / contender(1))) for contender in contenders]
     times = [[] for _ in contenders]
+    turns = list(zip(contenders, counts, times))
+    shuffle = random.Random(1).shuffle
     end = time.perf_counter() + seconds * len(contenders)
     while time.perf_counter() < end or len(times[0]) < 8:
-        for contender, count, own in zip(contenders, calls, times):
-            start = time.perf_counter()
-            for _ in range(count):
-                contender()
-            own.append((time.perf_counter() - start) / count)
+        shuffle(turns)
+        for contender, count, own in turns:
+            own.append(contender(count) / count)
     return [sorted(own)[len(own) // 4] for own in times]
+
+
+def calls_of(function):
+    """A contender that calls a function."""
+    for _ in range(3):
+        function()
+
+    def calls(count):
+        start = time.perf_counter()
+        for _ in range(count):
+            function()
+        return time.perf_counter() - start
+
+    return calls
+
+
+class Apart:
+    """A contender in a process of its own, so that none leaves its memory to another."""
+
+    def __init__(self, *args):
+        self.connection, theirs = PROCESSES.Pipe()
+        self.process = PROCESSES.Process(target=self.serve, args=(theirs, torch.get_num_threads(), *args), daemon=True)
+        self.process.start()
+        self.connection.recv()
+
+    @staticmethod
+    def serve(connection, threads, *args):
+        torch.set_num_threads(threads)
+        calls = calls_of(training_step(*args))
+        connection.send("ready")
+        while True:
+            connection.send(calls(connection.recv()))
+
+    def __call__(self, count):
+        self.connection.send(count)
+        return self.connection.recv()
+
+
+PROCESSES = multiprocessing.get_context("spawn")
 
 
 def show(*cells):
@@ -161,12 +196,10 @@ def elements(seconds):
 
             return call
 
-        forward = measure([lambda: theirs(x), lambda: ours(x)], seconds)
-        backward = measure([both(theirs), both(ours), both(same)], seconds)
-        inplace = measure(
-            [lambda: F.dropout(x, 0.1, True, True), lambda: nn_dropout.torch.functional.dropout(x, 0.1, True, True)],
-            seconds,
-        )
+        forward = measure([calls_of(lambda: theirs(x)), calls_of(lambda: ours(x))], seconds)
+        backward = measure([calls_of(both(drop)) for drop in (theirs, ours, same)], seconds)
+        functions = F.dropout, nn_dropout.torch.functional.dropout
+        inplace = measure([calls_of(functools.partial(drop, x, 0.1, True, True)) for drop in functions], seconds)
         show(
             f"{size:,}",
             f"{forward[0] / forward[1]:.2f} ({forward[1] * 1e6:.3g} us)",
@@ -182,11 +215,13 @@ def steps(seconds, compiled):
     show("---", "---:", "---:", "---:", "---:", "---:")
     for name, (model, p) in MODELS.items():
         contenders = [
-            training_step(model, 0.0, False, compiled),
-            training_step(model, p, False, compiled),
-            training_step(model, p, True, compiled),
+            Apart(model, 0.0, False, compiled),
+            Apart(model, p, False, compiled),
+            Apart(model, p, True, compiled),
         ]
         none, theirs, ours = measure(contenders, 4 * seconds)
+        for contender in contenders:
+            contender.process.terminate()
         show(
             name + (", compiled" if compiled else ""),
             p,
@@ -200,7 +235,6 @@ def steps(seconds, compiled):
 def peak(model, p, ours, size, queue):
     """How much more memory some steps take at their peak, in MiB, in a process of its own."""
     step = training_step(model, p, ours, **size)
-    step()
     # Linux forgets the peak so far.
     Path("/proc/self/clear_refs").write_text("5")
     before = memory_of_process("VmRSS")
@@ -246,14 +280,13 @@ def memory():
         "nn-dropout's",
     )
     show("---", "---:", "---:", "---:", "---:", "---:", "---:")
-    processes = multiprocessing.get_context("spawn")
     for name, (model, p) in MODELS.items():
         size = {"batch": {"nanoGPT": 128, "BERT-like encoder": 32, "MLP": 16384}[name]}
         contenders = [(0.0, False), (p, False), (p, True)]
         peaks = []
         for rate, ours in contenders:
-            queue = processes.Queue()
-            process = processes.Process(target=peak, args=(model, rate, ours, size, queue))
+            queue = PROCESSES.Queue()
+            process = PROCESSES.Process(target=peak, args=(model, rate, ours, size, queue))
             process.start()
             peaks.append(queue.get())
             process.join()

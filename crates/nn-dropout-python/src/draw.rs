@@ -35,12 +35,13 @@ macro_rules! dispatch {
             "float64" => $apply::<f64>($($argument),*),
             "float16" => $apply::<f16>($($argument),*),
             "bfloat16" => $apply::<bf16>($($argument),*),
-            other => return Err(PyTypeError::new_err(format!(
+            other => return Err(pyo3::exceptions::PyTypeError::new_err(format!(
                 "elements have to be float32, float64, float16 or bfloat16, but got {other}"
             ))),
         }
     };
 }
+pub(crate) use dispatch;
 
 #[pymethods]
 impl Draw {
@@ -75,24 +76,9 @@ impl Draw {
         self.with(self.draw.complement())
     }
 
-    /// Whether the noise is a product: no shift is added.
-    fn is_linear(&self) -> bool {
-        matches!(self.draw.affine::<f64>(), Affine::Scale(_) | Affine::MultiplyBy(..))
-    }
-
-    /// Writes what each element is multiplied by, in row-major order, to address `y`.
-    ///
-    /// # Safety
-    ///
-    /// There are elements of this type for the shape of the draw, and nobody else uses them during the call.
-    fn scales(&self, dtype: &str, y: usize) -> PyResult<()> {
-        // SAFETY: the caller's promise.
-        unsafe { dispatch!(dtype, scales(self, y)) }
-    }
-
     /// The draw for complex numbers, as pairs of real ones: a tensor with one more axis, of size 2.
     fn complex(&self) -> PyResult<Self> {
-        if !self.is_linear() {
+        if !is_linear(&self.draw) {
             return Err(PyTypeError::new_err("complex tensors can be scaled, but this noise is added to numbers"));
         }
         let index = self.draw.index();
@@ -225,14 +211,9 @@ unsafe fn apply<T: Element>(
     done.map_err(value_error)
 }
 
-/// # Safety
-///
-/// As for [`Draw::scales`], for elements of type `T`.
-unsafe fn scales<T: Element>(Draw { draw, shape }: &Draw, y: usize) -> PyResult<()> {
-    // SAFETY: the caller's promise.
-    let scales: &mut [T] = unsafe { memory::slice_mut(y, shape.iter().product()) };
-    scales.fill(T::narrow(1.0));
-    draw.backward_inplace(scales).map_err(value_error)
+/// Whether the noise is a product: no shift is added.
+pub fn is_linear(draw: &nn_dropout::Draw) -> bool {
+    matches!(draw.affine::<f64>(), Affine::Scale(_) | Affine::MultiplyBy(..))
 }
 
 /// The name of the formula, and its numbers.

@@ -1,11 +1,11 @@
 //! What a layer does, and the draws that it makes.
 
-use nn_dropout::{Config, Generator, GeneratorState, Layer, Mode};
+use nn_dropout::{Config, Element, Generator, GeneratorState, Layer, Mode, bf16, f16};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use serde::Deserialize;
 
-use crate::draw::Draw;
+use crate::draw::{Draw, dispatch, is_linear};
 use crate::memory;
 
 /// What a layer does: its kind and its options. It is read from JSON, as a configuration file says it; how much noise there is, is
@@ -64,6 +64,24 @@ impl Noise {
         Ok(draw.map(part).transpose()?.map(|draw| Draw::new(draw, shape)))
     }
 
+    /// Writes what each element of a tensor of this shape is multiplied by, in row-major order, to address `y`, and says whether
+    /// that is all: the draw is that of `draw`. If there is more, or nothing to drop, nothing is written.
+    ///
+    /// # Safety
+    ///
+    /// There are elements of this type for the shape, and nobody else uses them during the call.
+    fn scales(&self, seed: u64, shape: Vec<usize>, amount: f64, dtype: &str, y: usize) -> PyResult<bool> {
+        let layer = self.layer(&Generator::philox(seed), amount)?;
+        match layer.draw(&shape).map_err(runtime_error)? {
+            Some(draw) if is_linear(&draw) => {
+                let count = shape.iter().product();
+                // SAFETY: the caller's promise.
+                unsafe { dispatch!(dtype, write_scales(&draw, count, y)) }.map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// The next draw of PyTorch's generator on the CPU, whose state, as `torch.get_rng_state()` returns it, is at the address
     /// `state` and is advanced there. PyTorch draws in the order of memory: `strides` has the tensor's.
     ///
@@ -88,6 +106,16 @@ impl Noise {
         state.copy_from_slice(&generator.torch_rng_state().expect("it draws PyTorch's masks"));
         Ok(draw.map(|draw| Draw::new(draw, shape)))
     }
+}
+
+/// # Safety
+///
+/// As for [`Noise::scales`], for `count` elements of type `T`.
+unsafe fn write_scales<T: Element>(draw: &nn_dropout::Draw, count: usize, y: usize) -> PyResult<()> {
+    // SAFETY: the caller's promise.
+    let scales: &mut [T] = unsafe { memory::slice_mut(y, count) };
+    scales.fill(T::narrow(1.0));
+    draw.forward_inplace(scales).map_err(value_error)
 }
 
 /// The size of PyTorch's state in bytes.

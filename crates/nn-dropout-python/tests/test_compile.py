@@ -1,5 +1,8 @@
 """The operator under torch.compile: the masks, gradients and steps of the generator are those of eager mode."""
 
+import subprocess
+import sys
+
 import nn_dropout.torch as nd
 import pytest
 import torch
@@ -190,6 +193,22 @@ def test_parts_and_monte_carlo_compile_once_more():
         assert torch.equal(compiled(x[2:]), whole[2:])
     prediction = nd.monte_carlo(compiled, x, samples=4)
     assert torch.equal(prediction.mean[0], prediction.mean[3])
+
+
+def test_patched_functions_compile_once():
+    """Also where they are there before the compiler is."""
+    code = """
+import torch, torch.nn as nn
+import nn_dropout.torch as nd
+layer = nn.TransformerEncoderLayer(16, 2, 32, dropout=0.3, batch_first=True)
+frames = []
+compiled = torch.compile(nd.replace(layer), backend=lambda graph, _: frames.append(graph) or graph.forward)
+for _ in range(4):
+    with nd.patch():
+        compiled(torch.randn(2, 5, 16))
+assert len(frames) == 1, len(frames)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_vmap_and_grad_inside():

@@ -10,7 +10,7 @@
 
 import torch as _torch
 
-if _torch.torch_version.TorchVersion(_torch.__version__) < (2, 15):
+if _torch.torch_version.TorchVersion(_torch.__version__) < "2.15.0a0":
     raise ImportError(f"nn_dropout.torch needs PyTorch 2.15 or newer, but got {_torch.__version__}")
 
 from . import functional

@@ -133,8 +133,24 @@ def apply(
         return _elsewhere(input, spec, amount, factor, inplace, next_key() if key is None else key, form, place)
     if key is None:
         key = _seed.key.random_().item()
-    draw = draw_of(_noises.get(spec) or noise(spec), key, input.shape, amount, factor, form, place)
+    own = _noises.get(spec) or noise(spec)
+    if place is None and factor is None and form == "forward" and input.numel() <= _SMALL and _has_gradient(input):
+        # A product with what the elements are multiplied by, if that is all.
+        dtype = DTYPES.get(input.dtype)
+        if dtype is not None and input.is_cpu and input.is_contiguous():
+            scales = torch.empty_like(input)
+            if own.scales(key, input.shape, amount, dtype, scales.data_ptr()):
+                return input.mul_(scales) if inplace else input * scales
+    draw = draw_of(own, key, input.shape, amount, factor, form, place)
     return input if draw is None else run(input, draw, inplace)
+
+
+#: So few numbers take less memory than a node of the graph, and PyTorch's product is faster than any node in Python.
+_SMALL = 256
+
+
+def _has_gradient(input: Tensor) -> bool:
+    return input.requires_grad and torch.is_grad_enabled()
 
 
 #: Whether a tensor is many gradients, as `torch.autograd.grad` makes them with `is_grads_batched`.
@@ -176,17 +192,11 @@ def run(input: Tensor, draw: Draw, inplace: bool = False) -> Tensor:
     """The noisy `input`, a plain tensor, with its gradient."""
     if inplace:
         _refuse_leaf(input)
-    if not (input.requires_grad and torch.is_grad_enabled()):
+    if not _has_gradient(input):
         output = execute(input, draw, inplace)
         if inplace:
             torch.autograd.graph.increment_version(input)
         return output
-    if input.numel() <= _SMALL and input.is_cpu and input.is_contiguous() and draw.is_linear():
-        dtype = DTYPES.get(input.dtype)
-        if dtype is not None:
-            scales = torch.empty_like(input)
-            draw.scales(dtype, scales.data_ptr())
-            return input.mul_(scales) if inplace else input * scales
     return _eager_apply(input, draw, inplace)
 
 
@@ -196,10 +206,6 @@ def _refuse_leaf(input: Tensor) -> None:
     if base.is_leaf and base.requires_grad and torch.is_grad_enabled():
         view = "" if base is input else "a view of "
         raise RuntimeError(f"{view}a leaf Variable that requires grad is being used in an in-place operation.")
-
-
-#: So few numbers take less memory than a node of the graph, and PyTorch's product is faster than any node in Python.
-_SMALL = 256
 
 
 class _Eager(torch.autograd.Function):

@@ -98,20 +98,7 @@ def patch(*, rng: str | None = None) -> Iterator[None]:
     >>> with nn_dropout.torch.patch():
     ...     y, _ = attention(x, x, x)
     """
-    rng = modules.checked_rng(rng)
-    places = []
-    for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
-        ours = functools.partial(getattr(functional, name), rng=rng)
-        places.append((F, name, functools.wraps(getattr(F, name))(ours)))
-    attention = functools.partial(functional.scaled_dot_product_attention, rng=rng)
-    places.append((F, "scaled_dot_product_attention", attention))
-    for name in ("dropout", "alpha_dropout", "feature_alpha_dropout"):
-        ours = getattr(functional, name)
-        places.append((torch, name, functools.partial(_as_operator, ours, rng, False)))
-        places.append((torch, f"{name}_", functools.partial(_as_operator, ours, rng, True)))
-    for name in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
-        recurrent = functools.partial(_recurrent, getattr(torch._C._VariableFunctions, name), rng)
-        places.append((torch._VF, name, recurrent))
+    places = _places(modules.checked_rng(rng))
     missing = object()
     before = [(place, name, place.__dict__.get(name, missing)) for place, name, _ in places]
     for place, name, ours in places:
@@ -126,7 +113,31 @@ def patch(*, rng: str | None = None) -> Iterator[None]:
                 setattr(place, name, theirs)
 
 
-def _as_operator(ours, rng, inplace, input, p, train):
+@functools.cache
+def _places(rng: str | None) -> list[tuple]:
+    """What is patched: modules, names, and functions, always the same ones, so that compiled models stay compiled."""
+    places = []
+
+    def add(place, name, ours, *args, **kwargs):
+        # A function, not a partial one: the compiler asks for names.
+        @functools.wraps(getattr(place, name))
+        def function(*own, **options):
+            return ours(*args, *own, **options, **kwargs)
+
+        places.append((place, name, function))
+
+    for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
+        add(F, name, getattr(functional, name), rng=rng)
+    add(F, "scaled_dot_product_attention", functional.scaled_dot_product_attention, rng=rng)
+    for name in ("dropout", "alpha_dropout", "feature_alpha_dropout"):
+        add(torch, name, _as_operator, getattr(functional, name), False, rng)
+        add(torch, f"{name}_", _as_operator, getattr(functional, name), True, rng)
+    for name in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+        add(torch._VF, name, _recurrent, getattr(torch._C._VariableFunctions, name), rng)
+    return places
+
+
+def _as_operator(ours, inplace, rng, input, p, train):
     return ours(input, p, train, inplace, rng=rng)
 
 
