@@ -72,7 +72,8 @@ def next_key() -> Tensor:
     if _is_transformed():
         # `vmap` wants to know whether samples have keys of their own, and PyTorch answers for a new tensor.
         return torch.randint(_KEYS, (), device=_CPU)
-    return torch.empty((), dtype=torch.int64, device=_CPU).random_()
+    # Not in place: checkpointing may keep what operators return, and compares it.
+    return torch.ops.aten.random(torch.empty((), dtype=torch.int64, device=_CPU))
 
 
 def draw_key() -> Tensor:
