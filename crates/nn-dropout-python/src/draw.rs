@@ -189,7 +189,7 @@ unsafe fn apply<T: Element>(
         if let Some(strides) = strides {
             // SAFETY: the caller's promise.
             let view: ArrayViewMutD<T> = unsafe { memory::view(y, shape, strides) };
-            if gradient { view.apply(&draw.gradient()) } else { view.apply(draw) };
+            view.apply(&if gradient { draw.gradient() } else { draw.clone() });
             return Ok(());
         }
         if x != y {

@@ -1,6 +1,7 @@
 //! As many threads as the framework uses.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::process;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -21,16 +22,16 @@ pub fn with_threads<R: Send>(threads: usize, elements: usize, f: impl FnOnce() -
     }
 }
 
+/// Pools by process and number of threads. Threads do not survive a fork.
+type Pools = BTreeMap<(u32, usize), Arc<ThreadPool>>;
+
 /// The pool with this many threads. `None` if the system starts no more threads.
 fn pool(threads: usize) -> Option<Arc<ThreadPool>> {
-    /// By process too: threads do not survive a fork.
-    static POOLS: LazyLock<Mutex<BTreeMap<(u32, usize), Arc<ThreadPool>>>> = LazyLock::new(Mutex::default);
+    static POOLS: LazyLock<Mutex<Pools>> = LazyLock::new(Mutex::default);
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = (process::id(), threads);
-    if !pools.contains_key(&key) {
+    if let Entry::Vacant(place) = pools.entry((process::id(), threads)) {
         let name = |i| format!("nn-dropout {i}");
-        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build().ok()?;
-        pools.insert(key, Arc::new(pool));
+        place.insert(Arc::new(ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build().ok()?));
     }
-    pools.get(&key).cloned()
+    pools.get(&(process::id(), threads)).cloned()
 }

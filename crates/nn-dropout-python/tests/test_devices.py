@@ -308,9 +308,6 @@ def test_all_that_there_is_compiles(compiled, effect):
     for start, axes in maps:
         kernel = compiled(draw_of(philox(), start, axes, effect, [size for size, _ in axes]), torch.bfloat16)
         assert not re.search(r"\b(div|rem)\.[us]64|\bfma\.rn\.f", kernel.asm["ptx"])
-        if isinstance(effect, str) and effect != "gaussian-dropout":
+        # A mask that holds its bits has them for all elements.
+        if isinstance(effect, str) and effect != "gaussian-dropout" and all(stride < 2**32 for _, stride in axes):
             assert compiled(draw_of(held(500), start, axes, effect, [size for size, _ in axes]), torch.bfloat16)
-
-
-if not hasattr(_core, "normal_table"):
-    _core.normal_table = lambda: json.loads((ROOT / "crates/nn-dropout/src/spec/normal.json").read_text())
