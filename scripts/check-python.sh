@@ -14,7 +14,8 @@ cargo clippy --manifest-path $package/Cargo.toml --all-targets --locked -- -D wa
 test -d target/python || python3 -m venv target/python
 target/python/bin/pip install --quiet --disable-pip-version-check "./$package[torch,test]"
 
-target/python/bin/ruff check $package benches/python
-target/python/bin/ruff format --check $package benches/python/pytorch.py
+style="--config $package/pyproject.toml $package benches/python/pytorch.py"
+target/python/bin/ruff check $style
+target/python/bin/ruff format --check $style
 target/python/bin/python -m mypy.stubtest nn_dropout._core
 target/python/bin/pytest --pyargs nn_dropout $package/tests
