@@ -93,9 +93,9 @@ impl Draw {
     ///
     /// # Safety
     ///
-    /// - Both have the shape of the draw and elements of this type, and those of `y` do not share memory.
+    /// - Both have this many elements, of this type, and those of `y` do not share memory.
     /// - Nobody writes `x` or uses `y` during the call.
-    #[pyo3(signature = (dtype, x, y, threads, gradient=false, strides=None))]
+    #[pyo3(signature = (dtype, x, y, count, threads, gradient=false, strides=None))]
     #[expect(clippy::too_many_arguments, reason = "they have names in Python")]
     fn apply(
         &self,
@@ -103,10 +103,15 @@ impl Draw {
         dtype: &str,
         x: usize,
         y: usize,
+        count: usize,
         threads: usize,
         gradient: bool,
         strides: Option<Vec<isize>>,
     ) -> PyResult<()> {
+        if count != self.shape.iter().product::<usize>() {
+            let error = format!("a draw for a tensor of shape {:?} got {count} elements", self.shape);
+            return Err(PyValueError::new_err(error));
+        }
         // SAFETY: the caller's promise.
         unsafe { dispatch!(dtype, apply(self, py, [x, y], gradient, strides.as_deref(), threads)) }
     }

@@ -83,7 +83,7 @@ def numbers(shape, dtype) -> torch.Tensor:
 def of_core(draw, x) -> torch.Tensor:
     x = x.contiguous()
     y = torch.empty_like(x)
-    draw.apply(str(x.dtype).removeprefix("torch."), x.data_ptr(), y.data_ptr(), 1)
+    draw.apply(str(x.dtype).removeprefix("torch."), x.data_ptr(), y.data_ptr(), x.numel(), 1)
     return y
 
 

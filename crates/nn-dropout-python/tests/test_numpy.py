@@ -43,7 +43,7 @@ def assert_is(draw, shape, case):
     for name, dtype in TYPES.items():
         x = ((7 * np.arange(count)) % 509 / 37 - 6.5).astype(dtype)
         y = np.empty_like(x)
-        draw.apply(np.dtype(dtype).name, x.ctypes.data, y.ctypes.data, 2)
+        draw.apply(np.dtype(dtype).name, x.ctypes.data, y.ctypes.data, x.size, 2)
         assert sha256(y) == case["sha256"][name], name
 
 
@@ -162,7 +162,7 @@ def test_errors():
     readonly = np.ones((3, 4), dtype=np.float32)
     readonly.flags.writeable = False
     for out in (np.ones((4, 3), dtype=np.float32), np.ones((3, 4)), readonly):
-        with pytest.raises(ValueError, match=r"^out has to be a writeable array of shape \(3, 4\) and type float32"):
+        with pytest.raises(ValueError, match=r"^out has to be (of shape \(3, 4\) and type float32|writeable)"):
             nn_dropout.dropout(x, 0.5, seed=0, out=out)
     with pytest.raises(TypeError):
         nn_dropout.dropout(x, 0.5)

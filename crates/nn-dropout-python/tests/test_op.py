@@ -255,10 +255,10 @@ import os, torch
 from nn_dropout.torch import _op
 x, y = torch.ones(1 << 20), torch.ones(1 << 20)
 draw = _op.draw_of(_op.noise(_op.spec("dropout")), 5, x.shape, 0.5)
-draw.apply("float32", x.data_ptr(), y.data_ptr(), 2)
+draw.apply("float32", x.data_ptr(), y.data_ptr(), 1 << 20, 2)
 child = os.fork()
 if child == 0:
-    draw.apply("float32", x.data_ptr(), y.data_ptr(), 2)
+    draw.apply("float32", x.data_ptr(), y.data_ptr(), 1 << 20, 2)
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
 """

@@ -102,11 +102,14 @@ def dropout(
         raise TypeError(f"elements have to be one of {', '.join(_TYPES)}, but got {array.dtype}")
     if out is None:
         out = np.empty_like(array, dtype=array.dtype.newbyteorder("="), subok=False)
-    elif out.shape != array.shape or out.dtype != array.dtype or not out.flags.writeable:
+    elif not isinstance(out, np.ndarray):
+        raise TypeError(f"out has to be an array, but got {type(out).__name__}")
+    elif out.shape != array.shape or out.dtype != array.dtype:
         raise ValueError(
-            f"out has to be a writeable array of shape {array.shape} and type {array.dtype}, "
-            f"but got {out.shape} and {out.dtype}"
+            f"out has to be of shape {array.shape} and type {array.dtype}, but got {out.shape} and {out.dtype}"
         )
+    elif not out.flags.writeable or any(size > 1 and stride == 0 for size, stride in zip(out.shape, out.strides)):
+        raise ValueError("out has to be writeable, each element in memory of its own")
     draw = _NOISE.draw(seed, array.shape, p, layer=layer, step=step)
     if draw is None:
         out[...] = array
@@ -114,13 +117,14 @@ def dropout(
     name, threads = array.dtype.name, _threads()
     if all(a.flags.c_contiguous and a.flags.aligned and a.dtype.isnative for a in (array, out)):
         if out is array or not np.may_share_memory(array, out):
-            draw.apply(name, array.ctypes.data, out.ctypes.data, threads)
+            draw.apply(name, array.ctypes.data, out.ctypes.data, array.size, threads)
             return out
     # The rest by way of an array like `out`, in place: of any strides, but in whole elements, one after the other in
     # one direction.
     result = np.empty_like(array, dtype=array.dtype.newbyteorder("="), subok=False)
     result[...] = array
-    draw.apply(name, 0, result.ctypes.data, threads, False, [stride // result.itemsize for stride in result.strides])
+    strides = [stride // result.itemsize for stride in result.strides]
+    draw.apply(name, 0, result.ctypes.data, result.size, threads, False, strides)
     out[...] = result
     return out
 

@@ -43,6 +43,7 @@ def attend(
         and key.shape[:-2] == value.shape[:-2] == batch
         and not (bias is not None and bias.requires_grad)
         and not torch.is_autocast_enabled(query.device.type)
+        and all(tensor.numel() > 0 for tensor in tensors)
     )
     if not is_simple:
         scores = (query * scale) @ key.transpose(-2, -1)

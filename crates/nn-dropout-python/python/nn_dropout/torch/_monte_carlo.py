@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -62,6 +63,8 @@ def monte_carlo(
     depends neither on the size of the batch nor on the order of the rows. Everything else of the model is in eval mode.
     Modes and PyTorch's generators are afterwards what they were.
 
+    While it runs, modules of this package make noise in all threads of the process.
+
     Parameters
     ----------
     model : torch.nn.Module
@@ -99,7 +102,7 @@ def monte_carlo(
     ----------
     Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016.
     """
-    if samples < 1:
+    if operator.index(samples) < 1:
         raise ValueError(f"samples has to be at least 1, but got {samples}")
     if not any(isinstance(module, Noisy) and getattr(module, module._amount) > 0 for module in model.modules()):
         raise ValueError(
@@ -108,18 +111,23 @@ def monte_carlo(
     modes = {module: module.training for module in model.modules()}
     args = x if isinstance(x, tuple) else (x,)
     # A seed for each sample, so that every batch meets the same sub-networks.
-    seeds = torch.randint(2**63 - 1, (samples,), generator=torch.Generator().manual_seed(seed)).tolist()
-    before = _settings.monte_carlo
+    seeds = torch.randint(2**63 - 1, (samples,), generator=torch.Generator().manual_seed(seed), device="cpu").tolist()
+    before, fused = _settings.monte_carlo, torch.backends.mha.get_fastpath_enabled()
     mean = squares = entropies = None
     try:
         model.eval()
         _settings.monte_carlo = True
+        # Transformers in eval mode would pass over their modules.
+        torch.backends.mha.set_fastpath_enabled(False)
         with torch.random.fork_rng(devices=()):
             for count, sample_seed in enumerate(seeds, 1):
                 # Keys are drawn on the CPU, wherever the model is.
                 torch.default_generator.manual_seed(sample_seed)
                 output = model(*args)
-                sample = (output if transform is None else transform(output)).double()
+                sample = output if transform is None else transform(output)
+                if not isinstance(sample, Tensor):
+                    raise TypeError(f"transform has to make a tensor of the output, a {type(output).__name__}")
+                sample = sample.double()
                 if mean is None:
                     mean, squares, entropies = torch.zeros_like(sample), torch.zeros_like(sample), 0
                 # Welford's way: no difference of large sums.
@@ -129,6 +137,7 @@ def monte_carlo(
                 entropies = entropies + _entropy(sample)
     finally:
         _settings.monte_carlo = before
+        torch.backends.mha.set_fastpath_enabled(fused)
         for module, mode in modes.items():
             module.training = mode
     return Prediction(mean, (squares / samples).sqrt(), entropies / samples, samples)

@@ -10,7 +10,6 @@ and other transformations they take the registered operator ``nn_dropout::noise`
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
 import threading
@@ -50,13 +49,8 @@ def _constant(function):
 @_constant
 def spec(kind: str, **options) -> str:
     """The specification of a layer, in JSON: its kind and its options. How much noise there is, is not part of it."""
-    return _spec(kind, tuple(options.items()))
-
-
-@functools.lru_cache(maxsize=1024)
-def _spec(kind: str, options: tuple) -> str:
     amount = {"gaussian-noise": "stddev", "neftune-noise": "alpha"}.get(kind, "p")
-    return json.dumps({"kind": kind, amount: 0, **dict(options)})
+    return json.dumps({"kind": kind, amount: 0, **options})
 
 
 def noise(spec: str) -> Noise:
@@ -67,13 +61,30 @@ def noise(spec: str) -> Noise:
     return found
 
 
+@_constant
+def check(spec: str, amount: float) -> bool:
+    """Raises `ValueError` if there cannot be this much noise."""
+    noise(spec).check(amount)
+    return True
+
+
 def next_key() -> Tensor:
     """The key of the next call: two words of PyTorch's default generator on the CPU."""
-    if _is_transformed():
-        # `vmap` wants to know whether samples have keys of their own, and PyTorch answers for a new tensor.
+    if _is_transformed() and _has_samples():
+        # PyTorch says for new tensors whether each sample has its own.
         return torch.randint(_KEYS, (), device=_CPU)
     # Not in place: checkpointing may keep what operators return, and compares it.
     return torch.ops.aten.random(torch.empty((), dtype=torch.int64, device=_CPU))
+
+
+def _has_samples() -> bool:
+    """Whether `vmap` is to draw for each sample alone, or not at all."""
+    functorch = torch._C._functorch
+    return any(
+        interpreter.key() == functorch.TransformType.Vmap
+        and functorch.CVmapInterpreterPtr(interpreter).randomness() != functorch.RandomnessType.Same
+        for interpreter in functorch.get_interpreter_stack() or ()
+    )
 
 
 def draw_key() -> Tensor:
@@ -129,6 +140,8 @@ def apply(
         place = _settings.of(input.shape)
     if torch.compiler.is_compiling():
         meet_distributed()
+        if forward_ad._current_level >= 0:
+            return _product(input, spec, amount, factor, _traced_key() if key is None else key, form, place)
         return _registered(input, spec, amount, factor, inplace, _traced_key() if key is None else key, form, place)
     if type(input) not in PLAIN or is_watched():
         return _elsewhere(input, spec, amount, factor, inplace, next_key() if key is None else key, form, place)
@@ -202,7 +215,9 @@ def run(input: Tensor, draw: Draw, inplace: bool = False) -> Tensor:
 
 
 def _refuse_leaf(input: Tensor) -> None:
-    """PyTorch's exception, before anything is overwritten."""
+    """PyTorch's exceptions, before anything is overwritten."""
+    if input.is_inference() and not torch.is_inference_mode_enabled():
+        raise RuntimeError("Inplace update to inference tensor outside InferenceMode is not allowed.")
     base = input._base if input._is_view() else input
     if base.is_leaf and base.requires_grad and torch.is_grad_enabled():
         view = "" if base is input else "a view of "
@@ -240,7 +255,7 @@ def execute(input: Tensor, draw: Draw, inplace: bool = False, gradient: bool = F
         # Nothing is there where PyTorch knows without memory that all elements are zero.
         if address != 0:
             output = input if inplace else torch.empty_like(input)
-            draw.apply(dtype, address, output.data_ptr(), torch.get_num_threads(), gradient)
+            draw.apply(dtype, address, output.data_ptr(), input.numel(), torch.get_num_threads(), gradient)
             return output
     return _execute_any(input, draw, inplace, gradient)
 
@@ -264,7 +279,7 @@ def _execute_any(input: Tensor, draw: Draw, inplace: bool, gradient: bool) -> Te
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory "
                 "location. Please clone() the tensor before performing the operation."
             )
-        draw.apply(dtype, 0, output.data_ptr(), torch.get_num_threads(), gradient, output.stride())
+        draw.apply(dtype, 0, output.data_ptr(), input.numel(), torch.get_num_threads(), gradient, output.stride())
         return output
     if input.is_meta:
         return output
@@ -390,6 +405,12 @@ def _registered(input, spec, amount, factor, inplace, key, form, place):
     return input.copy_(output) if inplace else output
 
 
+def _product(input, spec, amount, factor, key, form, place):
+    """The same as a product and a sum, which forward mode differentiates. It would take an operator for a constant."""
+    noise = lambda tensor, form: _registered(tensor, spec, amount, factor, False, key, form, place)
+    return input * noise(torch.ones_like(input), _LINEAR[form]) + noise(torch.zeros_like(input), form)
+
+
 def _noise(input, key, spec, amount, factor, form, monte_carlo, whole, offset):
     draw = draw_of(noise(spec), key, input.shape, amount, factor, form, (monte_carlo, whole, offset))
     # An operator returns a tensor of its own.
@@ -453,4 +474,8 @@ def _is_budget_low() -> bool:
 
 
 def _traced_key() -> Tensor:
-    return torch.ops.nn_dropout.key_to_recompute() if _is_budget_low() else torch.ops.nn_dropout.key()
+    if _is_transformed():
+        return torch.randint(_KEYS, (), device=_CPU)
+    # Without gradients nothing is recomputed.
+    is_recomputed = _is_budget_low() and torch.is_grad_enabled()
+    return torch.ops.nn_dropout.key_to_recompute() if is_recomputed else torch.ops.nn_dropout.key()

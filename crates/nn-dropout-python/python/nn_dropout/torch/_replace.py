@@ -53,7 +53,7 @@ def replace(model: nn.Module, *, rng: str | None = None) -> nn.Module:
     >>> type(model[1])
     <class 'nn_dropout.torch.modules.Dropout'>
     """
-    rng = modules.checked_rng(rng)
+    rng = functional.checked_rng(rng)
     for name, module in model.named_modules():
         if type(module) in _OURS:
             module.__class__ = _OURS[type(module)]
@@ -98,19 +98,27 @@ def patch(*, rng: str | None = None) -> Iterator[None]:
     >>> with nn_dropout.torch.patch():
     ...     y, _ = attention(x, x, x)
     """
-    places = _places(modules.checked_rng(rng))
-    missing = object()
-    before = [(place, name, place.__dict__.get(name, missing)) for place, name, _ in places]
-    for place, name, ours in places:
-        setattr(place, name, ours)
+    own = [_places(functional.checked_rng(rng))]
+    _patches.append(own)
+    _set(own[0])
     try:
         yield
     finally:
-        for place, name, theirs in before:
-            if theirs is missing:
-                delattr(place, name)
-            else:
-                setattr(place, name, theirs)
+        # Not by value: contexts of several threads may end in any order.
+        _patches[:] = [other for other in _patches if other is not own]
+        _set(_patches[-1][0] if _patches else _THEIRS)
+
+
+#: The contexts that hold. The last one counts.
+_patches: list[list] = []
+
+
+def _set(places: list[tuple]) -> None:
+    for place, name, function in places:
+        if function is None:
+            delattr(place, name)
+        else:
+            setattr(place, name, function)
 
 
 @functools.cache
@@ -172,6 +180,10 @@ def _recurrent(theirs, rng, input, *args):
     return input, *(torch.cat(of_all) for of_all in zip(*finals))
 
 
+#: What PyTorch has in these places; None where a module finds it elsewhere.
+_THEIRS = [(place, name, place.__dict__.get(name)) for place, name, _ in _places(None)]
+
+
 def unreached(model: nn.Module, *args, **kwargs) -> list[str]:
     """Say which dropout of a model is still PyTorch's own, with its modules replaced and its functions patched.
 
@@ -190,12 +202,13 @@ def unreached(model: nn.Module, *args, **kwargs) -> list[str]:
     >>> nn_dropout.torch.unreached(model, torch.randn(3, 2))
     []
     """
-    running: list[str] = []
+    running: list[tuple[str, nn.Module]] = []
     hooks = []
     for name, module in model.named_modules():
-        hooks.append(module.register_forward_pre_hook(lambda *_, name=name: running.append(name)))
+        hooks.append(module.register_forward_pre_hook(lambda module, *_, name=name: running.append((name, module))))
         hooks.append(module.register_forward_hook(lambda *_: running.pop() and None, always_call=True))
     modes = {module: module.training for module in model.modules()}
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     found: list[str] = []
     try:
         model.train()
@@ -206,24 +219,27 @@ def unreached(model: nn.Module, *args, **kwargs) -> list[str]:
             hook.remove()
         for module, mode in modes.items():
             module.training = mode
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
     return list(dict.fromkeys(found))
 
 
 class _Watch(TorchDispatchMode):
     """Writes down the operators that drop out."""
 
-    def __init__(self, running: list[str], found: list[str]) -> None:
+    def __init__(self, running: list[tuple[str, nn.Module]], found: list[str]) -> None:
         super().__init__()
         self.running, self.found = running, found
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if func.namespace != "nn_dropout" and _drops_out(func, args, kwargs):
+        name, module = self.running[-1] if self.running else ("", None)
+        if func.namespace != "nn_dropout" and not isinstance(module, modules.Noisy) and _drops_out(func, args, kwargs):
             frames = traceback.extract_stack()[:-1]
             of_user = [f for f in frames if "/torch/" not in f.filename.replace("\\", "/") and f.filename != __file__]
             at = of_user[-1] if of_user else frames[-1]
-            module = (self.running or [""])[-1] or "the model"
-            self.found.append(f"{module}: {func} at {at.filename}:{at.lineno}")
+            self.found.append(f"{name or 'the model'}: {func} at {at.filename}:{at.lineno}")
         return func(*args, **kwargs)
 
 

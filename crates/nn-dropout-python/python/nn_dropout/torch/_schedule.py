@@ -58,15 +58,19 @@ class Scheduler:
 
     def __init__(self, model: nn.Module, schedule: str | Callable[[int], float], **options) -> None:
         if callable(schedule):
+            if options:
+                raise TypeError(f"a function takes no options, but got {', '.join(options)}")
             self._schedule = schedule
         else:
             spec = json.dumps({"kind": schedule, **options})
             self._schedule = lambda step: schedule_factor(spec, step)
         self.last_step = 0
         self._factor = torch.tensor(self._factor_of(0), dtype=torch.float64, device="cpu")
-        for module in model.modules():
-            if isinstance(module, Noisy):
-                module.factor = self._factor
+        noisy = [module for module in model.modules() if isinstance(module, Noisy)]
+        if not noisy:
+            raise ValueError("the model has no dropout of this package: call nn_dropout.torch.replace(model) first")
+        for module in noisy:
+            module.factor = self._factor
 
     def _factor_of(self, step: int) -> float:
         factor = self._schedule(step)

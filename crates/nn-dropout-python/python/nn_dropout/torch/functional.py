@@ -82,16 +82,27 @@ def _takes(input, kind: str, p: float) -> bool:
     )
 
 
+_SPECS = {kind: _op.spec(kind) for kind in _torch_rng.THEIRS}
+
+
 def _function(input, kind, p, training, inplace, rng):
-    return as_in_torch(input, kind, _op.spec(kind), checked(p), training, inplace, rng)
+    return as_in_torch(input, kind, _SPECS[kind], checked(p), training, inplace, rng and checked_rng(rng))
+
+
+def checked_rng(rng: str | None) -> str | None:
+    """`rng`, or None for this package's own masks."""
+    if rng not in (None, "philox", "torch"):
+        raise ValueError(f"rng has to be 'philox' or 'torch', but got {rng!r}")
+    return None if rng == "philox" else rng
 
 
 def _noise(input, kind, amount, training, inplace=False, **options):
     """Any of the others."""
+    spec = _op.spec(kind, **options)
     if not training or amount == 0:
+        _op.check(spec, amount)
         return input
-    is_part = kind not in OF_THE_MODEL
-    return _op.apply(input, _op.spec(kind, **options), amount, inplace=inplace, is_part=is_part)
+    return _op.apply(input, spec, amount, inplace=inplace, is_part=kind not in OF_THE_MODEL)
 
 
 #: What is not about a batch: `part` cuts none of these.
@@ -247,10 +258,11 @@ def embedding_dropout(input: Tensor, weight: Tensor, p: float = 0.5, training: b
 
 def zoneout(new: Tensor, previous: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """Elements of the new state, or with probability `p` of the previous one: see `Zoneout`."""
-    if p == 0:
+    if checked(p) == 0:
         return new
+    new, previous = torch.broadcast_tensors(new, previous)
     if not training:
-        return torch.lerp(new, previous, p)
+        return (1 - p) * new + p * previous
     spec, key = _op.spec("zoneout"), _op.draw_key()
     return _op.apply(new, spec, p, key=key) + _op.apply(previous, spec, p, key=key, form="complement")
 
@@ -332,8 +344,14 @@ def scaled_dot_product_attention(
     >>> F.scaled_dot_product_attention(q, q, q, dropout_p=0.1, training=False).shape
     torch.Size([1, 2, 5, 8])
     """
-    dropout_p = checked(dropout_p)
+    dropout_p, rng = checked(dropout_p), checked_rng(rng)
     if not training or dropout_p == 0:
+        return _theirs(query, key, value, attn_mask, 0.0, is_causal, scale=scale, enable_gqa=enable_gqa)
+    tensors = (query, key, value)
+    is_gqa_wrong = enable_gqa and any(query.size(-3) % max(tensor.size(-3), 1) for tensor in (key, value))
+    is_mask_wrong = attn_mask is not None and attn_mask.dtype not in (torch.bool, query.dtype)
+    if is_gqa_wrong or is_mask_wrong or any(tensor.dtype != query.dtype or tensor.dim() < 2 for tensor in tensors):
+        # PyTorch says what is wrong.
         return _theirs(query, key, value, attn_mask, 0.0, is_causal, scale=scale, enable_gqa=enable_gqa)
     if enable_gqa:
         key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
@@ -348,10 +366,12 @@ def scaled_dot_product_attention(
             attn_mask = query.new_full((query.size(-2), key.size(-2)), -math.inf).triu(1)
     elif attn_mask is not None and attn_mask.dtype == torch.bool:
         attn_mask = torch.zeros_like(attn_mask, dtype=query.dtype).masked_fill_(~attn_mask, -math.inf)
-    dtype = query.dtype
-    if dtype in (torch.float16, torch.bfloat16):
+    dtype, device = query.dtype, query.device.type
+    if dtype == torch.float32 and torch.is_autocast_enabled(device):
+        dtype = torch.get_autocast_dtype(device)
+    if query.dtype in (torch.float16, torch.bfloat16):
         query, key, value = query.float(), key.float(), value.float()
-    scale = 1 / math.sqrt(query.size(-1)) if scale is None else scale
+    scale = 1 / math.sqrt(max(query.size(-1), 1)) if scale is None else scale
     if rng != "torch":
         # In causal attention everything may attend to itself.
         is_safe = attn_mask is not None and not is_causal

@@ -6,6 +6,9 @@ state dicts are the same with PyTorch's modules and with these.
 
 from __future__ import annotations
 
+import copy
+import operator
+
 import torch
 from torch import Tensor, nn
 
@@ -69,7 +72,7 @@ class _AsInTorch(Noisy):
     def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: str | None = None) -> None:
         super().__init__(p, inplace)
         if rng is not None:
-            self.rng = checked_rng(rng)
+            self.rng = F.checked_rng(rng)
 
     def __init_subclass__(cls) -> None:
         if "_kind" in cls.__dict__:
@@ -82,13 +85,6 @@ class _AsInTorch(Noisy):
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.rng is None else f", rng={self.rng!r}")
-
-
-def checked_rng(rng: str | None) -> str | None:
-    """`rng` as modules hold it: None for this package's own masks."""
-    if rng not in (None, "philox", "torch"):
-        raise ValueError(f"rng has to be 'philox' or 'torch', but got {rng!r}")
-    return None if rng == "philox" else rng
 
 
 class Dropout(_AsInTorch, nn.Dropout):
@@ -292,7 +288,11 @@ class LockedDropout(_Layer):
     _kind = "dropout"
 
     def __init__(self, p: float = 0.5, axis: int | tuple[int, ...] = 1, *, inplace: bool = False) -> None:
-        super().__init__(p, inplace, shared_axes=(axis,) if isinstance(axis, int) else tuple(axis))
+        axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+        axes = tuple(operator.index(axis) for axis in axes)
+        if any(axis < 0 for axis in axes):
+            raise ValueError(f"axis has to be 0 or more, but got {axis}")
+        super().__init__(p, inplace, shared_axes=axes)
 
 
 class GaussianDropout(_Layer):
@@ -404,6 +404,8 @@ class EmbeddingDropout(_Wrapper):
 
     def __init__(self, embedding: nn.Embedding, p: float = 0.5) -> None:
         super().__init__(p)
+        if not isinstance(embedding, nn.Embedding):
+            raise TypeError(f"embedding has to be a torch.nn.Embedding, but got {type(embedding).__name__}")
         self.embedding = embedding
 
     def forward(self, input: Tensor) -> Tensor:
@@ -445,6 +447,7 @@ class WeightDrop(_Wrapper):
 
     def __init__(self, module: nn.Module, p: float = 0.5, names: tuple[str, ...] = ("weight_hh_l0",)) -> None:
         super().__init__(p)
+        names = (names,) if isinstance(names, str) else names
         parameters = dict(module.named_parameters())
         for name in names:
             if name not in parameters:
@@ -457,21 +460,17 @@ class WeightDrop(_Wrapper):
         if not self._is_on():
             return self.module(*args, **kwargs)
         spec = _op.spec("drop-connect")
-        weights = {name: self.module.get_parameter(name) for name in self.names}
+        weights = {name: operator.attrgetter(name)(self.module) for name in self.names}
         dropped = {
             name: _op.apply(weight, spec, self.p, factor=self.factor, is_part=False) for name, weight in weights.items()
         }
         if not isinstance(self.module, nn.RNNBase):
             return torch.func.functional_call(self.module, dropped, args, kwargs)
-        # Recurrent layers have their weights in a list of their own.
-        weights = self.module._flat_weights
-        self.module._flat_weights = [
-            dropped.get(name, weight) for name, weight in zip(self.module._flat_weights_names, weights)
-        ]
-        try:
-            return self.module(*args, **kwargs)
-        finally:
-            self.module._flat_weights = weights
+        # Recurrent layers have their weights in a list of their own, which other threads may be using.
+        module = copy.copy(self.module)
+        names = module._flat_weights_names
+        module._flat_weights = [dropped.get(name, weight) for name, weight in zip(names, module._flat_weights)]
+        return module(*args, **kwargs)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, names={self.names}"
@@ -492,7 +491,9 @@ class LayerDrop(_Wrapper):
     def forward(self, input, *args, **kwargs):
         """Calls the module, or returns `input`."""
         if self._is_on():
-            kept = _op.apply(torch.ones(1), _op.spec("layer-drop"), self.p, factor=self.factor, is_part=False)
+            kept = _op.apply(
+                torch.ones(1, device="cpu"), _op.spec("layer-drop"), self.p, factor=self.factor, is_part=False
+            )
             if kept.item() == 0:
                 return input
         return self.module(input, *args, **kwargs)
