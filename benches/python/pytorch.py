@@ -214,12 +214,11 @@ def steps(seconds, compiled):
     show("a step of", "p", "without dropout", "PyTorch's dropout adds", "nn-dropout's adds", "PyTorch's step / ours")
     show("---", "---:", "---:", "---:", "---:", "---:")
     for name, (model, p) in MODELS.items():
-        contenders = [
-            Apart(model, 0.0, False, compiled),
-            Apart(model, p, False, compiled),
-            Apart(model, p, True, compiled),
-        ]
-        none, theirs, ours = measure(contenders, 4 * seconds)
+        # Two processes each: where the system puts their memory makes a difference, and the better one counts.
+        settings = [(model, 0.0, False, compiled), (model, p, False, compiled), (model, p, True, compiled)]
+        contenders = [Apart(*setting) for setting in settings * 2]
+        times = measure(contenders, 2 * seconds)
+        none, theirs, ours = (min(pair) for pair in zip(times[:3], times[3:]))
         for contender in contenders:
             contender.process.terminate()
         show(

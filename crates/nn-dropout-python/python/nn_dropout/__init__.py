@@ -1,6 +1,6 @@
 """Fast, reproducible dropout. A mask is a value, not a tensor: a function of seed, layer, step and element.
 
-Here are the masks, and dropout of NumPy's arrays. `nn_dropout.torch` has the layers for PyTorch.
+Here are the masks, and dropout for NumPy arrays. `nn_dropout.torch` has the layers for PyTorch.
 """
 
 from __future__ import annotations

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from . import _settings
-from .modules import Noisy
+from .modules import Noisy, checked_module
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the sub-networks say together. All tensors are of type float64.
+    """A summary of the sub-networks' predictions. All tensors are of type float64.
 
     Attributes
     ----------
@@ -36,6 +36,8 @@ class Prediction:
     @property
     def entropy(self) -> Tensor:
         """The entropy of the mean, in nats: all uncertainty about the class. Outputs have to be probabilities."""
+        if (self.mean < 0).any():
+            raise ValueError("entropy is of probabilities: make some with transform=torch.nn.Softmax(-1)")
         return _entropy(self.mean)
 
     @property
@@ -70,13 +72,13 @@ def monte_carlo(
     model : torch.nn.Module
         A model with modules of this package: see `replace`.
     x : Tensor or tuple
-        What the model takes: one argument, or a tuple of all.
+        The model's input, or a tuple of its arguments.
     samples : int
         The number of sub-networks.
     seed : int
         The same seed draws the same sub-networks.
     transform : callable, optional
-        What makes a tensor of the model's output, such as probabilities of logits: ``torch.nn.Softmax(-1)``.
+        Turns the model's output into a tensor, for example logits into probabilities: ``torch.nn.Softmax(-1)``.
 
     Returns
     -------
@@ -104,9 +106,12 @@ def monte_carlo(
     """
     if operator.index(samples) < 1:
         raise ValueError(f"samples has to be at least 1, but got {samples}")
-    if not any(isinstance(module, Noisy) and getattr(module, module._amount) > 0 for module in model.modules()):
+    if not any(
+        isinstance(module, Noisy) and getattr(module, module._amount) > 0 for module in checked_module(model).modules()
+    ):
         raise ValueError(
-            "the model has no dropout of this package with p > 0: call nn_dropout.torch.replace(model) first"
+            "the model has no dropout of this package with p > 0: call nn_dropout.torch.replace(model) first. "
+            "Dropout that is called as a function is not sampled"
         )
     modes = {module: module.training for module in model.modules()}
     args = x if isinstance(x, tuple) else (x,)

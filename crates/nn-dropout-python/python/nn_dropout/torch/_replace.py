@@ -54,7 +54,7 @@ def replace(model: nn.Module, *, rng: str | None = None) -> nn.Module:
     <class 'nn_dropout.torch.modules.Dropout'>
     """
     rng = functional.checked_rng(rng)
-    for name, module in model.named_modules():
+    for name, module in modules.checked_module(model).named_modules():
         if type(module) in _OURS:
             module.__class__ = _OURS[type(module)]
         elif isinstance(module, tuple(_OURS)) and not isinstance(module, modules.Noisy):
@@ -73,7 +73,7 @@ def replace(model: nn.Module, *, rng: str | None = None) -> nn.Module:
 def patch(*, rng: str | None = None) -> Iterator[None]:
     """Send calls of PyTorch's dropout functions to this package's, for as long as the context lasts.
 
-    It reaches what modules call inside: ``torch.nn.functional.dropout`` and its siblings,
+    It reaches calls inside modules: ``torch.nn.functional.dropout`` and its siblings,
     ``scaled_dot_product_attention`` with dropout (and so ``nn.MultiheadAttention`` and ``nn.TransformerEncoderLayer``),
     ``torch.dropout``, and the dropout between the layers of ``nn.LSTM``, ``nn.GRU`` and ``nn.RNN``. Attention with
     dropout computes its weights step by step, and recurrent layers run one after the other, so fused kernels of GPUs
@@ -185,7 +185,7 @@ _THEIRS = [(place, name, place.__dict__.get(name)) for place, name, _ in _places
 
 
 def unreached(model: nn.Module, *args, **kwargs) -> list[str]:
-    """Say which dropout of a model is still PyTorch's own, with its modules replaced and its functions patched.
+    """List the dropout in a model that is still PyTorch's own under `patch`.
 
     It calls the model once, in training mode and without gradients, with these arguments.
 

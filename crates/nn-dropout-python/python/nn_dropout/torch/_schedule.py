@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from .._core import schedule_factor
-from .modules import Noisy
+from .modules import Noisy, checked_module
 
 
 class Scheduler:
@@ -28,11 +28,11 @@ class Scheduler:
     **options
         What the schedule takes:
 
-        - ``"linear"`` (`steps`): from nothing to all, in a line.
+        - ``"linear"`` (`steps`): from 0 to 1, in a line.
         - ``"curriculum"`` (`gamma`): ``1 - exp(-gamma * step)``.
-        - ``"early"`` (`steps`): all in the first steps, nothing after them.
-        - ``"early-linear"`` (`steps`): from all to nothing, in a line, and nothing after it.
-        - ``"late"`` (`steps`): nothing in the first steps, all after them.
+        - ``"early"`` (`steps`): 1 for the first steps, then 0.
+        - ``"early-linear"`` (`steps`): from 1 to 0, in a line, then 0.
+        - ``"late"`` (`steps`): 0 for the first steps, then 1.
 
     Raises
     ------
@@ -60,20 +60,23 @@ class Scheduler:
         if callable(schedule):
             if options:
                 raise TypeError(f"a function takes no options, but got {', '.join(options)}")
-            self._schedule = schedule
+            self._name, self._schedule = "by a function", schedule
         else:
             spec = json.dumps({"kind": schedule, **options})
-            self._schedule = lambda step: schedule_factor(spec, step)
+            self._name, self._schedule = repr(schedule), lambda step: schedule_factor(spec, step)
         self.last_step = 0
         self._factor = torch.tensor(self._factor_of(0), dtype=torch.float64, device="cpu")
-        noisy = [module for module in model.modules() if isinstance(module, Noisy)]
+        noisy = [module for module in checked_module(model).modules() if isinstance(module, Noisy)]
         if not noisy:
             raise ValueError("the model has no dropout of this package: call nn_dropout.torch.replace(model) first")
         for module in noisy:
             module.factor = self._factor
 
     def _factor_of(self, step: int) -> float:
-        factor = self._schedule(step)
+        try:
+            factor = self._schedule(step)
+        except ValueError as error:
+            raise ValueError(f"schedule {self._name}: {error}") from None
         if not 0 <= factor <= 1:
             raise ValueError(f"a schedule's factor has to be between 0 and 1, but got {factor} in step {step}")
         return float(factor)

@@ -119,7 +119,7 @@ def dropout(
     input : Tensor
         Of any shape and any floating-point type.
     p : float
-        The probability of an element to be zeroed, from 0 to 1.
+        The probability that an element is zeroed, from 0 to 1.
     training : bool
         Without it, `input` is returned.
     inplace : bool
@@ -267,7 +267,7 @@ def zoneout(new: Tensor, previous: Tensor, p: float = 0.5, training: bool = True
     return _op.apply(new, spec, p, key=key) + _op.apply(previous, spec, p, key=key, form="complement")
 
 
-def label_dropout(input: Tensor, null: Tensor | int, p: float = 0.5, training: bool = True) -> Tensor:
+def label_dropout(input: Tensor, null: Tensor | int, p: float = 0.1, training: bool = True) -> Tensor:
     """Labels, or embedded conditions, replaced by a null one with probability `p`: see `LabelDropout`."""
     if not training or p == 0:
         return input

@@ -42,6 +42,13 @@ __all__ = [
 ]
 
 
+def checked_module(module: nn.Module) -> nn.Module:
+    """`module`, if it is one."""
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"a torch.nn.Module is needed, but got {type(module).__name__}")
+    return module
+
+
 class Noisy(nn.Module):
     """What all modules of this package are: they make noise in training mode, and for Monte Carlo dropout.
 
@@ -95,7 +102,7 @@ class Dropout(_AsInTorch, nn.Dropout):
     Parameters
     ----------
     p : float
-        The probability of an element to be zeroed, from 0 to 1.
+        The probability that an element is zeroed, from 0 to 1.
     inplace : bool
         Whether the input is overwritten.
     rng : {None, "philox", "torch"}
@@ -191,7 +198,7 @@ class DropPath(_Layer):
     Parameters
     ----------
     p : float
-        The probability of a sample to be dropped, from 0 to 1.
+        The probability that a sample is dropped, from 0 to 1.
     mode : {"row", "batch"}
         Whether each sample is dropped alone, or all of a batch together.
     scale_by_keep : bool
@@ -246,7 +253,7 @@ class DropBlock2d(_DropBlock):
     Parameters
     ----------
     p : float
-        About which share of the elements is dropped.
+        The approximate share of elements that is dropped.
     block_size : int
         How many elements a block has along each axis.
     clipping : bool
@@ -276,7 +283,7 @@ class LockedDropout(_Layer):
     Parameters
     ----------
     p : float
-        The probability of an element to be zeroed, from 0 to 1.
+        The probability that an element is zeroed, from 0 to 1.
     axis : int or tuple of int
         The axes that share the mask, counted from 0. The default is time in a tensor of (batch, time, feature).
 
@@ -395,7 +402,7 @@ class EmbeddingDropout(_Wrapper):
     embedding : torch.nn.Embedding
         The embedding. It stays as it is, and is the attribute `embedding`.
     p : float
-        The probability of a word to be dropped.
+        The probability that a word is dropped.
 
     References
     ----------
@@ -427,7 +434,7 @@ class WeightDrop(_Wrapper):
     module : torch.nn.Module
         The module. It is the attribute `module`, with its parameters under their own names.
     p : float
-        The probability of an element of a weight to be zeroed.
+        The probability that an element of a weight is zeroed.
     names : sequence of str
         The parameters that are dropped out. The default is that of a recurrent layer: from hidden state to hidden
         state.
@@ -448,7 +455,7 @@ class WeightDrop(_Wrapper):
     def __init__(self, module: nn.Module, p: float = 0.5, names: tuple[str, ...] = ("weight_hh_l0",)) -> None:
         super().__init__(p)
         names = (names,) if isinstance(names, str) else names
-        parameters = dict(module.named_parameters())
+        parameters = dict(checked_module(module).named_parameters())
         for name in names:
             if name not in parameters:
                 raise ValueError(f"names has to be among {sorted(parameters)}, but got {name!r}")
@@ -486,7 +493,7 @@ class LayerDrop(_Wrapper):
 
     def __init__(self, module: nn.Module, p: float = 0.5) -> None:
         super().__init__(p)
-        self.module = module
+        self.module = checked_module(module)
 
     def forward(self, input, *args, **kwargs):
         """Calls the module, or returns `input`."""
@@ -523,7 +530,7 @@ class LabelDropout(_Wrapper):
     null : int or Tensor
         The label that stands for none, or a row of the conditions, which may be a parameter.
     p : float
-        The probability of a row to be replaced.
+        The probability that a row is replaced.
 
     References
     ----------
