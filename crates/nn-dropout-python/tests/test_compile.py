@@ -73,8 +73,9 @@ def test_as_in_eager_mode(backend, use_reentrant):
 
 
 @pytest.mark.parametrize("budget", [0.0, 0.1, 0.5, 0.9])
-def test_a_low_memory_budget_draws_no_fresh_mask(budget):
-    model, x = Net(), torch.randn(8, 16)
+@pytest.mark.parametrize("use_reentrant", [None, False])
+def test_a_low_memory_budget_draws_no_fresh_mask(budget, use_reentrant):
+    model, x = Net(use_reentrant), torch.randn(8, 16)
     eager = train(model, x)
     with torch._functorch.config.patch(activation_memory_budget=budget):
         assert_same(eager, train(torch.compile(model, fullgraph=True), x))

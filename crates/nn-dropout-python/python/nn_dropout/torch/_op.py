@@ -455,7 +455,8 @@ _register_effectful_op(torch.ops.nn_dropout.key.default, EffectType.ORDERED)
 # checkpointing marks, it recomputes with the state that the generator had.
 def _key_to_recompute():
     meta = dict(fx_traceback.current_meta)
-    fx_traceback.current_meta.update(recompute=CheckpointPolicy.MUST_RECOMPUTE, ac_graph_id=0)
+    fx_traceback.current_meta.update(recompute=CheckpointPolicy.MUST_RECOMPUTE)
+    fx_traceback.current_meta.setdefault("ac_graph_id", 0)
     try:
         return torch.ops.nn_dropout.key_again(_CPU)
     finally:
