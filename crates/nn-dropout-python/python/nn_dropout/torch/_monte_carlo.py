@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from . import _settings
-from .modules import Noisy, checked_module
+from .modules import Noisy, checked_module, kept_modes
 
 
 @dataclass(frozen=True)
@@ -113,18 +113,17 @@ def monte_carlo(
             "the model has no dropout of this package with p > 0: call nn_dropout.torch.replace(model) first. "
             "Dropout that is called as a function is not sampled"
         )
-    modes = {module: module.training for module in model.modules()}
     args = x if isinstance(x, tuple) else (x,)
     # A seed for each sample, so that every batch meets the same sub-networks.
     seeds = torch.randint(2**63 - 1, (samples,), generator=torch.Generator().manual_seed(seed), device="cpu").tolist()
     before, fused = _settings.monte_carlo, torch.backends.mha.get_fastpath_enabled()
     mean = squares = entropies = None
     try:
-        model.eval()
         _settings.monte_carlo = True
         # Transformers in eval mode would pass over their modules.
         torch.backends.mha.set_fastpath_enabled(False)
-        with torch.random.fork_rng(devices=()):
+        with kept_modes(model), torch.random.fork_rng(devices=()):
+            model.eval()
             for count, sample_seed in enumerate(seeds, 1):
                 # Keys are drawn on the CPU, wherever the model is.
                 torch.default_generator.manual_seed(sample_seed)
@@ -143,6 +142,4 @@ def monte_carlo(
     finally:
         _settings.monte_carlo = before
         torch.backends.mha.set_fastpath_enabled(fused)
-        for module, mode in modes.items():
-            module.training = mode
     return Prediction(mean, (squares / samples).sqrt(), entropies / samples, samples)

@@ -10,6 +10,7 @@ and other transformations they take the registered operator ``nn_dropout::noise`
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import threading
@@ -37,7 +38,6 @@ DTYPES = {
 }
 _CPU = torch.device("cpu")
 _KEYS = 2**63 - 1
-_noises: dict[str, Noise] = {}
 
 
 def _constant(function):
@@ -53,12 +53,10 @@ def spec(kind: str, **options) -> str:
     return json.dumps({"kind": kind, amount: 0, **options})
 
 
+@functools.cache
 def noise(spec: str) -> Noise:
     """The noise with this specification, in JSON."""
-    found = _noises.get(spec)
-    if found is None:
-        found = _noises[spec] = Noise(spec)
-    return found
+    return Noise(spec)
 
 
 @_constant
@@ -147,7 +145,7 @@ def apply(
         return _elsewhere(input, spec, amount, factor, inplace, next_key() if key is None else key, form, place)
     if key is None:
         key = _seed.key.random_().item()
-    own = _noises.get(spec) or noise(spec)
+    own = noise(spec)
     if place is None and factor is None and form == "forward" and input.numel() <= _SMALL and _has_gradient(input):
         # A product with what the elements are multiplied by, if that is all.
         dtype = DTYPES.get(input.dtype)

@@ -118,16 +118,26 @@ def _places(start: int, sizes: list[int], strides: list[int], device: torch.devi
     return places
 
 
+def threshold(draw: _core.Draw) -> tuple[int, int]:
+    """What sixteen bits of a kept element are below, and on a tie its word of 32."""
+    both = round((1.0 - draw.p) * 2.0**48)
+    return both >> 32, both & _LOW
+
+
+def held_bits(draw: _core.Draw, device: torch.device) -> Tensor | None:
+    """The bits of a mask that holds them, eight to a byte."""
+    bits = draw.bits()
+    return None if bits is None else torch.frombuffer(bytearray(bits or b"\0"), dtype=torch.uint8).to(device)
+
+
 class _Source:
     """Where bits and numbers come from."""
 
     def __init__(self, draw: _core.Draw, device: torch.device):
         self.device = device
         self.seed, self.layer, self.step = draw.seed_layer_step() or (0, 0, 0)
-        threshold = round((1.0 - draw.p) * 2.0**48)
-        self.high, self.low = threshold >> 32, threshold & _LOW
-        bits = draw.bits()
-        self.held = None if bits is None else torch.frombuffer(bytearray(bits), dtype=torch.uint8).to(device)
+        self.high, self.low = threshold(draw)
+        self.held = held_bits(draw, device)
 
     def kept(self, places: range | Tensor) -> Tensor:
         """Whether the element is kept, for each place."""

@@ -207,18 +207,15 @@ def unreached(model: nn.Module, *args, **kwargs) -> list[str]:
     for name, module in model.named_modules():
         hooks.append(module.register_forward_pre_hook(lambda module, *_, name=name: running.append((name, module))))
         hooks.append(module.register_forward_hook(lambda *_: running.pop() and None, always_call=True))
-    modes = {module: module.training for module in model.modules()}
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     found: list[str] = []
     try:
-        model.train()
-        with torch.random.fork_rng(), torch.no_grad(), patch(), _Watch(running, found):
+        with modules.kept_modes(model), torch.random.fork_rng(), torch.no_grad(), patch(), _Watch(running, found):
+            model.train()
             model(*args, **kwargs)
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in modes.items():
-            module.training = mode
         with torch.no_grad():
             for buffer, before in buffers:
                 buffer.copy_(before)

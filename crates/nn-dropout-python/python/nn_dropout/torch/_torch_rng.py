@@ -36,7 +36,7 @@ def look(kind: str, input: Tensor) -> None:
         THEIRS[kind](torch.empty((0,) * input.dim(), device="meta"), 0.0, False)
 
 
-def apply(input: Tensor, kind: str, p: float, inplace: bool) -> Tensor:
+def apply(input: Tensor, kind: str, spec: str, p: float, inplace: bool) -> Tensor:
     """The noisy `input`, with the mask that PyTorch would draw now.
 
     Where the mask is not the CPU's, and where a transformation has to see what is drawn, PyTorch draws it itself.
@@ -53,6 +53,6 @@ def apply(input: Tensor, kind: str, p: float, inplace: bool) -> Tensor:
     generator = torch.default_generator
     with _lock:
         state = generator.get_state()
-        draw = _op.noise(_op.spec(kind)).torch_draw(state.data_ptr(), input.shape, strides, p)
+        draw = _op.noise(spec).torch_draw(state.data_ptr(), input.shape, strides, p)
         generator.set_state(state)
     return _op.run(input, draw, inplace)

@@ -54,10 +54,8 @@ def execute(input: Tensor, output: Tensor, draw: _core.Draw) -> None:
         axes = _philox.merged((output.shape[axis], strides[axis]) for axis in order)
         input, output = x if x.is_contiguous() else y.copy_(x), y
     seed, layer, step = draw.seed_layer_step() or (0, 0, 0)
-    threshold = round((1.0 - draw.p) * 2.0**48)
-    high, low = threshold >> 32, threshold & 0xFFFF_FFFF
-    bits = draw.bits()
-    held = None if bits is None else torch.frombuffer(bytearray(bits or b"\0"), dtype=torch.uint8).to(input.device)
+    high, low = _philox.threshold(draw)
+    held = _philox.held_bits(draw, input.device)
     held_bytes = 0 if held is None else len(held)
     # Scales and shifts, or the amount of a number.
     is_of_bits = name in ("scale", "scale_and_shift")

@@ -66,7 +66,7 @@ def as_in_torch(input, kind, spec, p, training, inplace, rng=None, factor=None):
     if not _takes(input, kind, p):
         return _torch_rng.THEIRS[kind](input, p, True, inplace)
     if rng == "torch" and not _settings.monte_carlo:
-        return _torch_rng.apply(input, kind, p if factor is None else p * factor.item(), inplace)
+        return _torch_rng.apply(input, kind, spec, p if factor is None else p * factor.item(), inplace)
     _torch_rng.look(kind, input)
     return _op.apply(input, spec, p, factor, inplace)
 
@@ -251,9 +251,16 @@ def embedding_dropout(input: Tensor, weight: Tensor, p: float = 0.5, training: b
     embedded = torch.nn.functional.embedding(input, weight, **options)
     if not training or p == 0:
         return embedded
+    return embedded * torch.nn.functional.embedding(input, scales_of_words(weight, p))
+
+
+_WORDS, _STATES = _op.spec("embedding-dropout"), _op.spec("zoneout")
+
+
+def scales_of_words(weight: Tensor, p: float, factor: Tensor | None = None) -> Tensor:
+    """What each row of an embedding is multiplied by."""
     words = torch.ones((weight.shape[0], 1), dtype=weight.dtype, device=weight.device)
-    scales = _noise(words, "embedding-dropout", p, training)
-    return embedded * torch.nn.functional.embedding(input, scales)
+    return _op.apply(words, _WORDS, p, factor, is_part=False)
 
 
 def zoneout(new: Tensor, previous: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
@@ -263,8 +270,8 @@ def zoneout(new: Tensor, previous: Tensor, p: float = 0.5, training: bool = True
     new, previous = torch.broadcast_tensors(new, previous)
     if not training:
         return (1 - p) * new + p * previous
-    spec, key = _op.spec("zoneout"), _op.draw_key()
-    return _op.apply(new, spec, p, key=key) + _op.apply(previous, spec, p, key=key, form="complement")
+    key = _op.draw_key()
+    return _op.apply(new, _STATES, p, key=key) + _op.apply(previous, _STATES, p, key=key, form="complement")
 
 
 def label_dropout(input: Tensor, null: Tensor | int, p: float = 0.1, training: bool = True) -> Tensor:

@@ -6,8 +6,10 @@ state dicts are the same with PyTorch's modules and with these.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import operator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +49,17 @@ def checked_module(module: nn.Module) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise TypeError(f"a torch.nn.Module is needed, but got {type(module).__name__}")
     return module
+
+
+@contextlib.contextmanager
+def kept_modes(model: nn.Module) -> Iterator[None]:
+    """A context after which all modules are in the mode that they were in."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 class Noisy(nn.Module):
@@ -420,9 +433,7 @@ class EmbeddingDropout(_Wrapper):
         embedded = self.embedding(input)
         if not self._is_on():
             return embedded
-        weight = self.embedding.weight
-        words = torch.ones((weight.shape[0], 1), dtype=weight.dtype, device=weight.device)
-        scales = _op.apply(words, _op.spec("embedding-dropout"), self.p, factor=self.factor, is_part=False)
+        scales = F.scales_of_words(self.embedding.weight, self.p, self.factor)
         return embedded * nn.functional.embedding(input, scales)
 
 
@@ -452,6 +463,8 @@ class WeightDrop(_Wrapper):
     Merity, Keskar and Socher, "Regularizing and optimizing LSTM language models", ICLR 2018.
     """
 
+    _spec = _op.spec("drop-connect")
+
     def __init__(self, module: nn.Module, p: float = 0.5, names: tuple[str, ...] = ("weight_hh_l0",)) -> None:
         super().__init__(p)
         names = (names,) if isinstance(names, str) else names
@@ -466,11 +479,8 @@ class WeightDrop(_Wrapper):
         """Calls the module with its arguments."""
         if not self._is_on():
             return self.module(*args, **kwargs)
-        spec = _op.spec("drop-connect")
-        weights = {name: operator.attrgetter(name)(self.module) for name in self.names}
-        dropped = {
-            name: _op.apply(weight, spec, self.p, factor=self.factor, is_part=False) for name, weight in weights.items()
-        }
+        drop = lambda weight: _op.apply(weight, self._spec, self.p, self.factor, is_part=False)
+        dropped = {name: drop(operator.attrgetter(name)(self.module)) for name in self.names}
         if not isinstance(self.module, nn.RNNBase):
             return torch.func.functional_call(self.module, dropped, args, kwargs)
         # Recurrent layers have their weights in a list of their own, which other threads may be using.
@@ -491,6 +501,8 @@ class LayerDrop(_Wrapper):
     Fan, Grave and Joulin, "Reducing transformer depth on demand with structured dropout", ICLR 2020.
     """
 
+    _spec = _op.spec("layer-drop")
+
     def __init__(self, module: nn.Module, p: float = 0.5) -> None:
         super().__init__(p)
         self.module = checked_module(module)
@@ -498,9 +510,7 @@ class LayerDrop(_Wrapper):
     def forward(self, input, *args, **kwargs):
         """Calls the module, or returns `input`."""
         if self._is_on():
-            kept = _op.apply(
-                torch.ones(1, device="cpu"), _op.spec("layer-drop"), self.p, factor=self.factor, is_part=False
-            )
+            kept = _op.apply(torch.ones(1, device="cpu"), self._spec, self.p, self.factor, is_part=False)
             if kept.item() == 0:
                 return input
         return self.module(input, *args, **kwargs)
