@@ -6,10 +6,10 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, LayerNorm, LayerNormConfig, Linear};
-use burn::tensor::activation::{gelu, softmax};
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::Noise;
+use crate::ops::{causal_softmax, gelu, layer_norm, linear, matmul};
 
 /// The sizes of a model.
 #[derive(Clone, Copy)]
@@ -104,8 +104,8 @@ impl<N: Noise> Gpt<N> {
         let [_, count] = tokens.dims();
         let positions = Tensor::arange(0..count as i64, &tokens.device()).unsqueeze();
         let x = drop.forward(wte.forward(tokens) + wpe.forward(positions));
-        let x = ln_f.forward(h.iter().fold(x, |x, block| block.forward(x)));
-        x.matmul(wte.weight.val().transpose().unsqueeze())
+        let x = layer_norm(ln_f, h.iter().fold(x, |x, block| block.forward(x)));
+        matmul(x, wte.weight.val().transpose())
     }
 }
 
@@ -133,8 +133,8 @@ impl<N: Noise> Block<N> {
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let x = x.clone() + self.attn.forward(self.ln_1.forward(x));
-        x.clone() + self.mlp.forward(self.ln_2.forward(x))
+        let x = x.clone() + self.attn.forward(layer_norm(&self.ln_1, x));
+        x.clone() + self.mlp.forward(layer_norm(&self.ln_2, x))
     }
 }
 
@@ -143,21 +143,19 @@ impl<N: Noise> CausalSelfAttention<N> {
         let [batch, count, channels] = x.dims();
         let size = channels / self.n_head;
         let heads = |x: Tensor<3>| x.reshape([batch, count, self.n_head, size]).swap_dims(1, 2);
-        let parts: [Tensor<3>; 3] = self.c_attn.forward(x).chunk(3, 2).try_into().expect("three of them");
+        let parts: [Tensor<3>; 3] = linear(&self.c_attn, x).chunk(3, 2).try_into().expect("three of them");
         let [query, key, value] = parts.map(heads);
 
-        let future = Tensor::<2, Bool>::tril_mask([count, count], 0, &query.device()).unsqueeze();
-        let scores =
-            query.matmul(key.transpose()).div_scalar((size as f64).sqrt()).mask_fill(future, f32::NEG_INFINITY);
-        let weights = self.attn_dropout.forward(softmax(scores, 3));
+        let weights = causal_softmax(query.matmul(key.transpose()), (size as f32).sqrt().recip());
+        let weights = self.attn_dropout.forward(weights);
         let y = weights.matmul(value).swap_dims(1, 2).reshape([batch, count, channels]);
-        self.resid_dropout.forward(self.c_proj.forward(y))
+        self.resid_dropout.forward(linear(&self.c_proj, y))
     }
 }
 
 impl<N: Noise> Mlp<N> {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.dropout.forward(self.c_proj.forward(gelu(self.c_fc.forward(x))))
+        self.dropout.forward(linear(&self.c_proj, gelu(linear(&self.c_fc, x))))
     }
 }
 

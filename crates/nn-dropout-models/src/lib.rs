@@ -2,11 +2,21 @@
 //!
 //! Both take any [`Noise`] as their dropout, so that ours and Burn's can be compared in the same network.
 
+#![allow(
+    clippy::inline_always,
+    reason = "what is not inlined into a function with the instruction set's features is slow"
+)]
+
+mod adamw;
 pub mod gpt;
 pub mod mlp;
+mod ops;
+mod training;
 
+pub use adamw::AdamW;
 pub use gpt::{Gpt, GptConfig};
 pub use mlp::Mlp;
+pub use training::Training;
 
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;

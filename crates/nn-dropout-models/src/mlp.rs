@@ -6,6 +6,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::Noise;
+use crate::ops::linear;
 
 /// The model.
 #[derive(Module, Debug)]
@@ -24,7 +25,7 @@ impl<N: Noise> Mlp<N> {
     /// With fewer than two sizes.
     pub fn new(sizes: &[usize], mut uniform: impl FnMut(f32) -> f32, dropout: impl Fn() -> N, device: &Device) -> Self {
         let mut layers: Vec<Linear> =
-            sizes.windows(2).map(|sizes| linear(sizes[0], sizes[1], &mut uniform, device)).collect();
+            sizes.windows(2).map(|sizes| new_linear(sizes[0], sizes[1], &mut uniform, device)).collect();
         let output = layers.pop().expect("a model has at least features and outputs");
         Self { dropout: layers.iter().map(|_| dropout()).collect(), hidden: layers, output }
     }
@@ -38,7 +39,7 @@ impl<N: Noise> Mlp<N> {
     /// The outputs, `[rows, outputs]`, for `[rows, features]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let layers = self.hidden.iter().zip(&self.dropout);
-        self.output.forward(layers.fold(x, |x, (linear, dropout)| dropout.forward(relu(linear.forward(x)))))
+        linear(&self.output, layers.fold(x, |x, (layer, dropout)| dropout.forward(relu(linear(layer, x)))))
     }
 }
 
@@ -48,7 +49,7 @@ pub fn parameters(sizes: &[usize]) -> usize {
 }
 
 /// A linear layer initialised as PyTorch's is: uniform within one over the root of the inputs.
-fn linear(inputs: usize, outputs: usize, uniform: &mut impl FnMut(f32) -> f32, device: &Device) -> Linear {
+fn new_linear(inputs: usize, outputs: usize, uniform: &mut impl FnMut(f32) -> f32, device: &Device) -> Linear {
     let bound = (inputs as f32).sqrt().recip();
     let mut numbers = |count| (0..count).map(|_| uniform(bound)).collect::<Vec<f32>>();
     let weight = TensorData::new(numbers(inputs * outputs), [inputs, outputs]);

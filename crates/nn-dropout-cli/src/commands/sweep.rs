@@ -194,7 +194,7 @@ fn train_chosen(settings: &MlpSettings, table: &Table, folder: &Path, quiet: boo
     let bar = progress_bar("of the chosen network, epoch", epochs, quiet);
     let mut trainer = MlpTrainer::new(settings.clone(), table, bar.clone())?;
     let config = to_toml(settings)?;
-    if is_whole(folder, &config, epochs) {
+    if is_whole(folder, &config, settings.measurements()) {
         let split = trainer.split();
         let model = load_model(folder, settings, &split.schema)?;
         return report::mlp::uncertainty(settings, split, model, folder).map(Some);
@@ -202,7 +202,7 @@ fn train_chosen(settings: &MlpSettings, table: &Table, folder: &Path, quiet: boo
     let run = RunDir::create(folder.to_owned(), &config, true)?;
     let (history, uncertainty) = train_and_report(&run, settings, &table.description, &mut trainer)?;
     bar.finish_and_clear();
-    Ok((history.len() == epochs).then_some(uncertainty))
+    Ok(history.last().is_some_and(|last| last.epoch == epochs).then_some(uncertainty))
 }
 
 impl SweepArgs {

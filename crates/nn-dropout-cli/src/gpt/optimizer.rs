@@ -1,21 +1,20 @@
 //! AdamW as nanoGPT uses it, and the clipping of gradients.
 
 use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
+use nn_dropout_models::AdamW;
 
 use super::model::Gpt;
 use crate::settings::GptSettings;
 
 /// AdamW; only matrices decay.
 pub fn optimizer(settings: &GptSettings) -> ModuleOptimizer {
-    let adamw = |decay: f64| {
-        let config = AdamWConfig::new()
-            .with_beta_1(settings.beta1.get() as f32)
-            .with_beta_2(settings.beta2.get() as f32)
-            .with_epsilon(1e-8)
-            .with_weight_decay(decay as f32);
-        config.build()
+    let adamw = |weight_decay| AdamW {
+        beta_1: settings.beta1.get(),
+        beta_2: settings.beta2.get(),
+        epsilon: 1e-8,
+        weight_decay,
     };
     // Burn calls a layer norm's weight gamma.
     let matrices = ParamGroup::from_regex(r"\.weight$").expect("the pattern is well-formed");

@@ -6,11 +6,10 @@ use std::time::Instant;
 use anyhow::Result;
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use indicatif::ProgressBar;
 use nn_dropout::Generator;
-use nn_dropout_models::GptConfig;
+use nn_dropout_models::{GptConfig, Training};
 
 use super::checkpoint::{self, Progress};
 use super::model::{ACTIVATIONS, Gpt, new_model};
@@ -28,8 +27,7 @@ pub struct GptTrainer<'a> {
     source: &'a Source,
     device: Device,
     generator: Generator,
-    model: Gpt,
-    optimizer: ModuleOptimizer,
+    training: Training<Gpt>,
     progress: Progress,
     bar: ProgressBar,
     /// When the training started or resumed, and at which step.
@@ -58,8 +56,7 @@ impl<'a> GptTrainer<'a> {
             model = checkpoint::read_weights(path, model)?;
         }
         Ok(Self {
-            optimizer: optimizer(&settings),
-            model: checkpoint::number_parameters(model),
+            training: Training::new(checkpoint::number_parameters(model), optimizer(&settings)),
             progress: Progress { step: 0, metrics: String::new() },
             start: (Instant::now(), 0),
             settings,
@@ -72,10 +69,11 @@ impl<'a> GptTrainer<'a> {
 
     /// Resumes a training with the same settings from a checkpoint.
     pub fn resume(mut self, checkpoint: Vec<u8>) -> Result<Self> {
-        let loaded = checkpoint::load(checkpoint, self.model, self.optimizer, &self.generator)?;
-        (self.model, self.optimizer, self.progress) = loaded;
+        let (model, optimizer) = self.training.into_parts();
+        let (model, optimizer, progress) = checkpoint::load(checkpoint, model, optimizer, &self.generator)?;
         // Loading may have changed the numbers.
-        self.model = checkpoint::number_parameters(self.model);
+        self.training = Training::new(checkpoint::number_parameters(model), optimizer);
+        self.progress = progress;
         self.bar.set_position(self.progress.step as u64);
         self.start = (Instant::now(), self.progress.step);
         Ok(self)
@@ -83,13 +81,13 @@ impl<'a> GptTrainer<'a> {
 
     /// The whole state.
     pub fn to_checkpoint(&self) -> Result<Vec<u8>> {
-        let Self { model, optimizer, generator, progress, source, .. } = self;
-        checkpoint::to_bytes(model, optimizer, generator, progress, &source.inputs)
+        let Self { training, generator, progress, source, .. } = self;
+        checkpoint::to_bytes(training.model(), training.optimizer(), generator, progress, &source.inputs)
     }
 
     /// The model in eval mode.
     pub fn model(&self) -> Gpt {
-        self.model.valid()
+        self.training.model().valid()
     }
 
     /// The metrics so far, if the source is a text.
@@ -136,14 +134,13 @@ impl<'a> GptTrainer<'a> {
 
     fn step(&mut self) -> Result<()> {
         let batch = self.source.batch(self.progress.step, &self.settings);
-        let loss = loss(&self.model, &batch, &self.device);
+        let loss = loss(self.training.model(), &batch, &self.device);
         let batch_loss = loss.clone().into_scalar::<f32>();
         if let Data::Batches(_) = self.source.data {
             writeln!(self.progress.metrics, "{},{batch_loss}", self.progress.step)?;
         }
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
-        let gradients = clip(gradients, &self.model, self.settings.grad_clip.get());
-        self.model = self.optimizer.step(self.settings.learning_rate.get(), self.model.clone(), gradients);
+        let gradients = clip(self.training.gradients(&loss), self.training.model(), self.settings.grad_clip.get());
+        self.training.step(self.settings.learning_rate.get(), gradients);
         self.generator.advance();
         self.progress.step += 1;
 
@@ -160,7 +157,7 @@ impl<'a> GptTrainer<'a> {
         let Data::Text { train, validation, .. } = &self.source.data else {
             return Ok(());
         };
-        let (model, device) = (self.model.valid(), Device::flex());
+        let (model, device) = (self.model(), Device::flex());
         let mean = |batches: &[Batch]| {
             let losses = batches
                 .iter()

@@ -17,17 +17,25 @@ use crate::table::Schema;
 use crate::trainer::{Trainer, rng};
 
 /// Trains, and writes everything but the report. Without any metrics the training was interrupted before its first epoch ended, and
-/// nothing else is written.
+/// nothing else is written. After an interrupt the model is measured if an epoch has ended since the last time.
 pub fn train(run: &RunDir, task: Task, trainer: &mut MlpTrainer) -> Result<Vec<Metrics>> {
     let mut rows = run.rows(match task {
         Task::Classification => ["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy"],
         Task::Regression => ["epoch", "train_rmse", "train_r2", "val_rmse", "val_r2"],
     })?;
-    let mut history = Vec::new();
-    while let Some(metrics) = trainer.advance()? {
+    let mut history: Vec<Metrics> = Vec::new();
+    let mut add = |metrics: Metrics| {
         let Metrics { epoch, train, validation } = metrics;
         rows.add((epoch, train.loss, train.metric, validation.loss, validation.metric))?;
         history.push(metrics);
+        anyhow::Ok(epoch)
+    };
+    let mut measured = 0;
+    while let Some(metrics) = trainer.advance()? {
+        measured = add(metrics)?;
+    }
+    if measured < trainer.epoch() {
+        add(trainer.measure())?;
     }
     if !history.is_empty() {
         run.write(SCHEMA, &serde_json::to_vec_pretty(&trainer.split().schema)?)?;
@@ -36,11 +44,11 @@ pub fn train(run: &RunDir, task: Task, trainer: &mut MlpTrainer) -> Result<Vec<M
     Ok(history)
 }
 
-/// Whether a folder holds the whole run with these settings.
-pub fn is_whole(folder: &Path, config: &str, epochs: usize) -> bool {
+/// Whether a folder holds the whole run with these settings, in which the model was measured so many times.
+pub fn is_whole(folder: &Path, config: &str, measurements: usize) -> bool {
     let has = |name: &str, holds: &dyn Fn(&str) -> bool| read_text(&folder.join(name)).is_ok_and(|text| holds(&text));
     has(CONFIG, &|text| text == config)
-        && has(METRICS, &|text| text.lines().count() == 1 + epochs)
+        && has(METRICS, &|text| text.lines().count() == 1 + measurements)
         && folder.join(REPORT).exists()
 }
 

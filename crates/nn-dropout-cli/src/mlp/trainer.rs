@@ -3,11 +3,11 @@
 use anyhow::{Result, ensure};
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use indicatif::ProgressBar;
 use nn_dropout::Generator;
 use nn_dropout_models::mlp::parameters;
+use nn_dropout_models::{AdamW, Training};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
@@ -32,8 +32,7 @@ pub struct MlpTrainer {
     split: Split,
     device: Device,
     generator: Generator,
-    model: Mlp,
-    optimizer: ModuleOptimizer,
+    training: Training<Mlp>,
     /// The training rows, in the order of the last epoch.
     order: Vec<usize>,
     batches: ChaCha8Rng,
@@ -59,13 +58,12 @@ impl MlpTrainer {
         Ok(Self {
             order: (0..split.train.len()).collect(),
             batches: stream(Stream::Batches),
-            optimizer: AdamWConfig::new().init(),
+            training: Training::new(model, AdamW::default().into()),
             epoch: 0,
             settings,
             split,
             device,
             generator,
-            model,
             bar,
         })
     }
@@ -76,7 +74,46 @@ impl MlpTrainer {
 
     /// The model in eval mode.
     pub fn model(&self) -> Mlp {
-        self.model.valid()
+        self.training.model().valid()
+    }
+
+    /// The number of epochs so far.
+    pub fn epoch(&self) -> usize {
+        self.epoch
+    }
+
+    /// Trains for an epoch. `false` after an interrupt.
+    fn train_epoch(&mut self) -> bool {
+        let device = self.device.clone().autodiff();
+        self.order.shuffle(&mut self.batches);
+        let batches = self.order.chunks(self.settings.batch_size.get());
+        let (first, steps) = (self.epoch * batches.len(), self.length() * batches.len());
+        for (step, rows) in (first..).zip(batches) {
+            if interrupt::noted() {
+                return false;
+            }
+            let outputs = self.training.model().forward(features(&self.split.train, rows, &device));
+            let loss = loss(outputs, &self.split.train.targets, rows, &device);
+            let gradients = self.training.gradients(&loss);
+            // It falls linearly to 0, so that the noise of dropout averages out in the end.
+            let learning_rate = self.settings.learning_rate.get() * (1.0 - step as f64 / steps as f64);
+            self.training.step(learning_rate, gradients);
+            self.generator.advance();
+        }
+        self.epoch += 1;
+        self.bar.inc(1);
+        true
+    }
+
+    /// How good the model is on both parts.
+    pub fn measure(&self) -> Metrics {
+        let model = self.model();
+        let unit = self.split.schema.target.scale().map_or(1.0, Scale::unit);
+        let [train, validation] =
+            [&self.split.train, &self.split.validation].map(|part| evaluate(&model, part, unit, &self.device));
+        let metric = self.settings.task.metric();
+        self.bar.set_message(format!("validation {} {}", metric.name(), metric.shown(validation.metric)));
+        Metrics { epoch: self.epoch, train, validation }
     }
 }
 
@@ -85,31 +122,14 @@ impl Trainer for MlpTrainer {
         if self.epoch == self.length() {
             return Ok(None);
         }
-        let device = self.device.clone().autodiff();
-        self.order.shuffle(&mut self.batches);
-        let batches = self.order.chunks(self.settings.batch_size.get());
-        let (first, steps) = (self.epoch * batches.len(), self.length() * batches.len());
-        for (step, rows) in (first..).zip(batches) {
-            if interrupt::noted() {
+        let interval = self.settings.eval_interval();
+        let due = (self.epoch / interval + 1).saturating_mul(interval).min(self.length());
+        while self.epoch < due {
+            if !self.train_epoch() {
                 return Ok(None);
             }
-            let outputs = self.model.forward(features(&self.split.train, rows, &device));
-            let loss = loss(outputs, &self.split.train.targets, rows, &device);
-            let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
-            // It falls linearly to 0, so that the noise of dropout averages out in the end.
-            let learning_rate = self.settings.learning_rate.get() * (1.0 - step as f64 / steps as f64);
-            self.model = self.optimizer.step(learning_rate, self.model.clone(), gradients);
-            self.generator.advance();
         }
-        self.epoch += 1;
-        let valid = self.model();
-        let unit = self.split.schema.target.scale().map_or(1.0, Scale::unit);
-        let [train, validation] =
-            [&self.split.train, &self.split.validation].map(|part| evaluate(&valid, part, unit, &self.device));
-        let metric = self.settings.task.metric();
-        self.bar.set_message(format!("validation {} {}", metric.name(), metric.shown(validation.metric)));
-        self.bar.inc(1);
-        Ok(Some(Metrics { epoch: self.epoch, train, validation }))
+        Ok(Some(self.measure()))
     }
 
     fn length(&self) -> usize {
@@ -118,8 +138,11 @@ impl Trainer for MlpTrainer {
 }
 
 fn features(part: &Part, rows: &[usize], device: &Device) -> Tensor<2> {
-    let features: Vec<f32> = rows.iter().flat_map(|&row| part.row(row)).copied().collect();
-    let inputs = features.len() / rows.len();
+    let inputs = part.row(rows[0]).len();
+    let mut features = Vec::with_capacity(rows.len() * inputs);
+    for &row in rows {
+        features.extend_from_slice(part.row(row));
+    }
     Tensor::from_data(TensorData::new(features, [rows.len(), inputs]), device)
 }
 

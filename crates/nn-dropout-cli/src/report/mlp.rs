@@ -42,7 +42,7 @@ pub fn html(
 
     let body = html! {
         p.lead {
-            "After " (history.len()) " of " (settings.epochs) " epochs the network "
+            "After " (last.epoch) " of " (settings.epochs) " epochs the network "
             @if task == Task::Classification {
                 "is right on " b.train { (train) } " of its training rows and on " b.validation { (validation) }
                 " of the validation rows: a gap of " b { (format!("{:.1}", 100.0 * gap)) } " points."
@@ -57,7 +57,8 @@ pub fn html(
         h2 { (if task == Task::Classification { "Loss" } else { "RMSE" }) }
         (loss)
         p { "Everything is measured in eval mode, where dropout does nothing: on the " b.train { "training" } " rows and on the "
-            b.validation { "validation" } " rows, after each epoch." }
+            b.validation { "validation" } " rows"
+            @if settings.eval_interval() == 1 { ", after each epoch." } @else { ", every " (settings.eval_interval()) " epochs and at the end." } }
         (uncertainty)
         h2 { "What was run" }
         table {
@@ -78,8 +79,8 @@ pub fn html(
         }
         h2 { "Run it again" }
         pre { "nn-dropout train --config " (folder.join(CONFIG).display()) }
-        @if history.len() < settings.epochs.get() {
-            p { "This run was interrupted after " (history.len()) " epochs; the command runs all " (settings.epochs) "." }
+        @if last.epoch < settings.epochs.get() {
+            p { "This run was interrupted after " (last.epoch) " epochs; the command runs all " (settings.epochs) "." }
         }
         p { "The same settings give the same numbers, to the last digit, on any number of threads of this kind of machine." }
     };

@@ -35,6 +35,8 @@ MlpSettings {
     dropout: Config = default_probability(0.5).into(),
     hidden: Vec<NonZeroUsize> = vec![default_count(512); 2],
     epochs: NonZeroUsize = default_count(30),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eval_interval: Option<NonZeroUsize>,
     batch_size: NonZeroUsize = default_count(32),
     learning_rate: LearningRate = LearningRate::default_of(3e-3),
     train_fraction: TrainFraction = TrainFraction::default_of(0.25),
@@ -44,6 +46,16 @@ MlpSettings {
 }
 
 impl MlpSettings {
+    /// The number of epochs from one measurement to the next.
+    pub fn eval_interval(&self) -> usize {
+        self.eval_interval.map_or_else(|| self.epochs.get().div_ceil(10), NonZeroUsize::get)
+    }
+
+    /// The number of measurements of a whole training.
+    pub fn measurements(&self) -> usize {
+        self.epochs.get().div_ceil(self.eval_interval())
+    }
+
     /// What is said of a CSV file.
     pub fn csv(&self) -> CsvOptions {
         CsvOptions { separator: self.separator, decimal: self.decimal, encoding: self.encoding }

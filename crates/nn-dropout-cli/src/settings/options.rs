@@ -64,6 +64,10 @@ Options {
     /// The step size of AdamW. mlp: at the start; it falls linearly to 0 [default: 0.003]; gpt: throughout [default: 0.001]
     #[arg(long, value_name = "RATE")]
     learning_rate: LearningRate,
+    /// Measure both parts after this many epochs, for mlp, and at the end [default: a tenth of all]; after this many steps for gpt,
+    /// which saves a checkpoint then [default: 250]
+    #[arg(long, value_name = "N", value_parser = count)]
+    eval_interval: NonZeroUsize,
     /// The seed of the initial weights, the batches, the masks, and the split of a table [default: 42]
     #[arg(long, value_name = "N", value_parser = seed)]
     seed: u64,
@@ -132,9 +136,6 @@ Options {
     /// The number of training steps [default: 2000]
     #[arg(long, value_name = "N", value_parser = count, help_heading = GPT)]
     max_iters: NonZeroUsize,
-    /// Measure the losses and save a checkpoint after this many steps [default: 250]
-    #[arg(long, value_name = "N", value_parser = count, help_heading = GPT)]
-    eval_interval: NonZeroUsize,
     /// Which masks to draw: our own (philox), or PyTorch's on the CPU, in PyTorch's order of calls (torch) [default: philox]
     #[arg(long, help_heading = GPT)]
     rng: TrainRng,

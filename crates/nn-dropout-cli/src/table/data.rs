@@ -73,27 +73,28 @@ impl Table {
     }
 
     /// 1,797 handwritten digits of 8x8 pixels: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI
-    /// Machine Learning Repository, 1998.
+    /// Machine Learning Repository, 1998, under CC BY 4.0.
     fn digits() -> Self {
-        let digits = smartcore::dataset::digits::load_dataset();
-        let column = |pixel: usize| Column {
-            name: format!("pixel_{pixel}"),
-            values: Values::Numbers {
-                numbers: digits.data[pixel..]
-                    .iter()
-                    .step_by(digits.num_features)
-                    .map(|&grey| f64::from(grey))
-                    .collect(),
-                unit: None,
-            },
-            reading: Reading::default(),
-        };
+        let mut lines = include_str!("../../data/digits.csv").lines();
+        let names = lines.next().into_iter().flat_map(|header| header.split(','));
+        let row = |line: &str| line.split(',').map(|cell| cell.parse().expect("a whole number")).collect();
+        let rows: Vec<Vec<u8>> = lines.map(row).collect();
+        let column = |i: usize| rows.iter().map(move |row| row[i]);
+        let mut columns: Vec<Column> = names
+            .enumerate()
+            .map(|(i, name)| Column {
+                name: name.to_owned(),
+                values: Values::Numbers { numbers: column(i).map(f64::from).collect(), unit: None },
+                reading: Reading::default(),
+            })
+            .collect();
+        columns.truncate(columns.len() - 1);
         Self {
-            columns: (0..digits.num_features).map(column).collect(),
             targets: Targets::Classes {
-                numbers: digits.target.iter().map(|&digit| digit as usize).collect(),
+                numbers: column(columns.len()).map(usize::from).collect(),
                 names: (0..10).map(|digit| digit.to_string()).collect(),
             },
+            columns,
             blake3: None,
             description: Description::default(),
         }
