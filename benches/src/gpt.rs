@@ -2,13 +2,12 @@
 
 use std::sync::Mutex;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use comfy_table::{CellAlignment, Table, presets};
-use nn_dropout_models::Noise;
 use nn_dropout_models::gpt::{Gpt, GptConfig, Parts};
+use nn_dropout_models::{AdamW, Noise, Training};
 use serde::Serialize;
 
 use crate::measure::{Contender, Effort, Measured, measure};
@@ -74,18 +73,15 @@ fn contender<N: Noise + 'static>(who: &'static str, dropout: impl Fn() -> N) -> 
         dropout: &dropout,
         device: &device,
     };
-    let mut model = Some(Gpt::new(&SIZES, &mut parts));
+    let mut training = Training::new(Gpt::new(&SIZES, &mut parts), AdamW::default().into());
     let tokens: Vec<i64> = (0..TOKENS).map(|i| (i * i % SIZES.vocab_size) as i64).collect();
     let inputs = Tensor::<2, Int>::from_data(TensorData::new(tokens.clone(), [BATCH, SIZES.block_size]), &device);
     let targets = Tensor::<1, Int>::from_data(TensorData::new(tokens, [TOKENS]), &device);
     let cross_entropy = CrossEntropyLossConfig::new().init(&device);
-    let mut optimizer = AdamWConfig::new().init();
     Contender::new(who, move |_| {
-        let before = model.take().context("a step gives the model back")?;
-        let logits = before.forward(inputs.clone()).reshape([TOKENS, SIZES.vocab_size]);
-        let gradients = cross_entropy.forward(logits, targets.clone()).backward();
-        let gradients = GradientsParams::from_grads(gradients, &before);
-        model = Some(optimizer.step(1e-3, before, gradients));
+        let logits = training.model().forward(inputs.clone()).reshape([TOKENS, SIZES.vocab_size]);
+        let gradients = training.gradients(&cross_entropy.forward(logits, targets.clone()));
+        training.step(1e-3, gradients);
         Ok(())
     })
 }

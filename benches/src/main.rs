@@ -6,6 +6,7 @@ mod machine;
 mod measure;
 mod memory;
 mod peers;
+mod sweep;
 mod table;
 
 use std::fs::File;
@@ -43,8 +44,11 @@ struct Args {
     #[arg(long, value_name = "INTERPRETER", num_args = 0..=1, default_missing_value = "python3")]
     python: Option<PathBuf>,
     /// Measure what dropout adds to a training step of a GPT instead
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sweep")]
     gpt: bool,
+    /// Measure the 27 trainings of `nn-dropout sweep` instead
+    #[arg(long)]
+    sweep: bool,
     /// Fewer sizes and rounds, and f32 only
     #[arg(long)]
     quick: bool,
@@ -107,7 +111,7 @@ fn run(args: &Args) -> Result<()> {
     let effort = if args.quick { Effort::QUICK } else { Effort::FULL };
     println!("{}", machine::describe());
     println!("nn-dropout's kernel: {}", nn_dropout::kernel_name());
-    if !args.gpt {
+    if !args.gpt && !args.sweep {
         println!("p = {}", args.p);
     }
 
@@ -115,6 +119,12 @@ fn run(args: &Args) -> Result<()> {
     let threads = if all == 1 { vec![1] } else { vec![1, all] };
     if args.gpt {
         return run_gpt(args, &threads, json.as_mut());
+    }
+    if args.sweep {
+        let records = sweep::compare(args.python.as_deref(), all, if args.quick { 1 } else { 3 })?;
+        write_lines(json.as_mut(), &records)?;
+        println!("{}", sweep::table(&records));
+        return Ok(());
     }
     let total: usize = threads.iter().map(|&threads| args.cases(threads).len()).sum();
     ensure!(total > 0, "bits have no type: they are measured with --dtype f32");
@@ -134,12 +144,8 @@ fn run(args: &Args) -> Result<()> {
                 DType::F16 => peers::compete::<f16>(case, args.p, &mut pythons, effort),
                 DType::Bf16 => peers::compete::<bf16>(case, args.p, &mut pythons, effort),
             })?;
-            if let Some(file) = &mut json {
-                for measured in &measured {
-                    let line = serde_json::to_string(&Record::new(case, measured))?;
-                    writeln!(file, "{line}").context("cannot write the JSON file")?;
-                }
-            }
+            let records: Vec<Record> = measured.iter().map(|measured| Record::new(case, measured)).collect();
+            write_lines(json.as_mut(), &records)?;
             results.push((case, measured));
         }
     }
@@ -160,15 +166,19 @@ fn run_gpt(args: &Args, threads: &[usize], mut json: Option<&mut File>) -> Resul
         let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
         progress(&format!("{threads} threads"));
         let measured = pool.install(|| gpt::compare(threads, &mut pythons, effort))?;
-        if let Some(file) = &mut json {
-            for record in &measured {
-                writeln!(file, "{}", serde_json::to_string(record)?).context("cannot write the JSON file")?;
-            }
-        }
+        write_lines(json.as_deref_mut(), &measured)?;
         records.extend(measured);
     }
     progress("");
     println!("{}", gpt::table(&records));
+    Ok(())
+}
+
+fn write_lines(json: Option<&mut File>, records: &[impl Serialize]) -> Result<()> {
+    let Some(file) = json else { return Ok(()) };
+    for record in records {
+        writeln!(file, "{}", serde_json::to_string(record)?).context("cannot write the JSON file")?;
+    }
     Ok(())
 }
 
