@@ -46,13 +46,8 @@ impl Optimizer for AdamW {
         };
         let time = time + 1;
         let gradients = gradients.into_data();
-        let [mut parameters, mut first, mut second] = [parameters]
-            .into_iter()
-            .chain(moments)
-            .map(Tensor::into_data)
-            .collect::<Vec<_>>()
-            .try_into()
-            .expect("there are three of them");
+        let [first, second] = moments;
+        let [mut parameters, mut first, mut second] = [parameters, first, second].map(Tensor::into_data);
         self.update(learning_rate, time).apply(
             numbers(&mut parameters),
             gradients.as_slice().expect("gradients are f32"),

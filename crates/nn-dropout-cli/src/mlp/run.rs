@@ -24,18 +24,16 @@ pub fn train(run: &RunDir, task: Task, trainer: &mut MlpTrainer) -> Result<Vec<M
         Task::Regression => ["epoch", "train_rmse", "train_r2", "val_rmse", "val_r2"],
     })?;
     let mut history: Vec<Metrics> = Vec::new();
-    let mut add = |metrics: Metrics| {
+    loop {
+        let measured = history.last().map_or(0, |last| last.epoch);
+        let metrics = match trainer.advance()? {
+            Some(metrics) => metrics,
+            None if measured < trainer.epoch() => trainer.measure(),
+            None => break,
+        };
         let Metrics { epoch, train, validation } = metrics;
         rows.add((epoch, train.loss, train.metric, validation.loss, validation.metric))?;
         history.push(metrics);
-        anyhow::Ok(epoch)
-    };
-    let mut measured = 0;
-    while let Some(metrics) = trainer.advance()? {
-        measured = add(metrics)?;
-    }
-    if measured < trainer.epoch() {
-        add(trainer.measure())?;
     }
     if !history.is_empty() {
         run.write(SCHEMA, &serde_json::to_vec_pretty(&trainer.split().schema)?)?;

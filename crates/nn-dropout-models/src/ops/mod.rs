@@ -25,16 +25,18 @@ use backend::{Function, ModelBackend};
 pub fn linear<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D> {
     let weight = layer.weight.val();
     let Some(bias) = &layer.bias else { return matmul(x, weight) };
-    rows(x, weight, |x, weight| Dispatch::affine(x.into_dispatch(), weight.into_dispatch(), bias.val().into_dispatch()))
+    on_rows(x, weight, |x, weight| {
+        Dispatch::affine(x.into_dispatch(), weight.into_dispatch(), bias.val().into_dispatch())
+    })
 }
 
 /// `[..., inputs]` times `[inputs, outputs]`.
 pub fn matmul<const D: usize>(x: Tensor<D>, weight: Tensor<2>) -> Tensor<D> {
-    rows(x, weight, |x, weight| Dispatch::matmul(x.into_dispatch(), weight.into_dispatch()))
+    on_rows(x, weight, |x, weight| Dispatch::matmul(x.into_dispatch(), weight.into_dispatch()))
 }
 
 /// An operation on rows and weights, of `[..., inputs]`.
-fn rows<const D: usize>(
+fn on_rows<const D: usize>(
     x: Tensor<D>,
     weight: Tensor<2>,
     operation: impl FnOnce(Tensor<2>, Tensor<2>) -> FloatTensor<Dispatch>,

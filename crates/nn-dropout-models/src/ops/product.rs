@@ -27,17 +27,20 @@ impl<'a> Matrix<'a> {
 /// From this many multiplications on, several threads share a product.
 const PARALLEL: usize = 192 * 192 * 192;
 
-/// `left right`, row by row, where each row starts as a copy of `start` if there is one. The sums are the same with any number of threads.
+/// `left right`, row by row, where each row starts as a copy of `start` if there is one. The sums are the same with any number of
+/// threads.
 pub fn product(left: Matrix, right: Matrix, start: Option<&[f32]>) -> Vec<f32> {
     let ([m, k], [rows, n]) = (left.shape, right.shape);
     assert_eq!(k, rows, "a row has as many elements as a column");
     let parallelism =
         if m * n * k < PARALLEL { Parallelism::None } else { Parallelism::Rayon(rayon::current_num_threads()) };
     let mut product = match start {
-        Some(row) => row.repeat(m),
+        Some(row) => {
+            assert_eq!(row.len(), n, "a row to start with is as long as a row of the product");
+            row.repeat(m)
+        }
         None => Vec::with_capacity(m * n),
     };
-    assert!(product.capacity() >= m * n, "a row to start with is as long as a row of the product");
     let [left_strides, right_strides] = [left, right].map(|matrix| matrix.strides.map(|stride| stride as isize));
     // SAFETY: the strides of both matrices stay within their elements, as their lengths were checked against their shapes. The
     // product has room for m rows of n elements. All of them are written; they are read before only if they were there.
