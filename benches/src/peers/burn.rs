@@ -1,16 +1,35 @@
-//! Burn's own `Dropout` and `GaussianNoise`, on Flex.
+//! Burn's own `Dropout` and `GaussianNoise` on Flex, and ours for Burn.
 
 use anyhow::Context;
-use burn::nn::{DropoutConfig, GaussianNoiseConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::Number;
+use super::{Number, OURS_BURN};
 use crate::case::Op;
 use crate::measure::Contender;
 
-pub fn contender<'a, T: Number>(op: Op, p: f64, input: &[T]) -> Contender<'a, T> {
-    let who = "burn";
-    let dropout = DropoutConfig::new(p).init();
+pub fn contenders<'a, T: Number>(op: Op, p: f64, input: &[T]) -> Vec<Contender<'a, T>> {
+    if op == Op::GaussianNoise {
+        let (ours, burns) = (nn_dropout_burn::GaussianNoiseConfig::new(p), burn::nn::GaussianNoiseConfig::new(p));
+        let (ours, burns) = (ours.init(), burns.init());
+        return vec![
+            contender(OURS_BURN, op, input, move |x| ours.forward(x)),
+            contender("burn", op, input, move |x| burns.forward(x)),
+        ];
+    }
+    let (ours, burns) = (nn_dropout_burn::DropoutConfig::new(p), burn::nn::DropoutConfig::new(p));
+    let (ours, burns) = (ours.init(), burns.init());
+    vec![
+        contender(OURS_BURN, op, input, move |x| ours.forward(x)),
+        contender("burn", op, input, move |x| burns.forward(x)),
+    ]
+}
+
+fn contender<'a, T: Number>(
+    who: &'static str,
+    op: Op,
+    input: &[T],
+    noise: impl Fn(Tensor<1>) -> Tensor<1> + Send + 'a,
+) -> Contender<'a, T> {
     // Without autodiff it would do nothing; what does not require a gradient is not tracked, though.
     let device = Device::flex().autodiff();
     let data = TensorData::new(input.to_vec(), [input.len()]);
@@ -19,19 +38,15 @@ pub fn contender<'a, T: Number>(op: Op, p: f64, input: &[T]) -> Contender<'a, T>
         Op::ForwardBackward => {
             let x = x.require_grad();
             Contender::new(who, move |_| {
-                let y = dropout.forward(x.clone());
+                let y = noise(x.clone());
                 let dx = x.grad(&y.backward()).context("Burn gave no gradient")?;
                 Ok((y, dx))
             })
         }
         Op::Residual => {
             let residual = x.clone();
-            Contender::new(who, move |_| Ok(residual.clone() + dropout.forward(x.clone())))
+            Contender::new(who, move |_| Ok(residual.clone() + noise(x.clone())))
         }
-        Op::GaussianNoise => {
-            let noise = GaussianNoiseConfig::new(p).init();
-            Contender::new(who, move |_| Ok(noise.forward(x.clone())))
-        }
-        Op::Forward | Op::Bits => Contender::new(who, move |_| Ok(dropout.forward(x.clone()))),
+        Op::Forward | Op::GaussianNoise | Op::Bits => Contender::new(who, move |_| Ok(noise(x.clone()))),
     }
 }

@@ -22,10 +22,23 @@ pub const OURS_JAX: &str = "nn-dropout:jax";
 /// With a bit for each 7 x 7 elements, and with the three bits of a sample for all its pixels, channels last.
 pub const OURS_CHANNELS: &str = "nn-dropout:channels";
 pub const OURS_CHANNELS_LAST: &str = "nn-dropout:channels-last";
-pub const ALL_OURS: [&str; 6] = [OURS, OURS_ALLOC, OURS_TORCH, OURS_JAX, OURS_CHANNELS, OURS_CHANNELS_LAST];
-/// Pairs that are compared with each other: those that draw the same masks, and channels with elements.
-pub const PAIRS: [(&str, &str); 4] =
-    [(OURS_TORCH, "pytorch"), (OURS_JAX, "jax"), (OURS_CHANNELS, OURS), (OURS_CHANNELS_LAST, OURS)];
+/// On the tensors of a framework.
+pub const OURS_BURN: &str = "nn-dropout:burn";
+pub const OURS_CANDLE: &str = "nn-dropout:candle";
+pub const ALL_OURS: [&str; 8] =
+    [OURS, OURS_ALLOC, OURS_BURN, OURS_CANDLE, OURS_TORCH, OURS_JAX, OURS_CHANNELS, OURS_CHANNELS_LAST];
+/// Pairs that are compared with each other: those on the same tensors, or with as new memory; those that draw the same masks; and
+/// channels with elements.
+pub const PAIRS: [(&str, &str); 8] = [
+    (OURS_BURN, "burn"),
+    (OURS_BURN, OURS_ALLOC),
+    (OURS_CANDLE, "candle"),
+    (OURS_CANDLE, OURS_ALLOC),
+    (OURS_TORCH, "pytorch"),
+    (OURS_JAX, "jax"),
+    (OURS_CHANNELS, OURS),
+    (OURS_CHANNELS_LAST, OURS),
+];
 pub const MULTIPLY: &str = "multiply";
 
 /// An element type that all contenders can work with.
@@ -40,8 +53,8 @@ pub fn compete<T: Number>(case: Case, p: f64, pythons: &mut [Python], effort: Ef
     let mut contenders = ours::contenders(case.op, p)?;
     if case.op != Op::Bits {
         contenders.extend(multiply::contenders(case, p));
-        contenders.push(candle::contender(case.op, p, buffers.input)?);
-        contenders.push(burn::contender(case.op, p, buffers.input));
+        contenders.extend(candle::contenders(case.op, p, buffers.input)?);
+        contenders.extend(burn::contenders(case.op, p, buffers.input));
         contenders.extend(pythons.iter_mut().map(|python| python.contender(case, p)));
     }
     measure(&mut contenders, &mut buffers, effort)

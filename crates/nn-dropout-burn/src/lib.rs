@@ -32,10 +32,15 @@
 //!
 //! # Backends
 //!
-//! On Flex, Burn's own CPU backend, the noise is applied to the tensor's own memory. Every other backend gets the same
-//! mask through a tensor made on the host; turn its feature on here as well as in Burn (`cuda`, `metal`, `ndarray`,
-//! `rocm`, `tch`, `vulkan`, `webgpu`, `wgpu`). The backward pass computes the mask again on all of them.
+//! On Flex, Burn's own CPU backend, the noise is applied to the tensor's own memory. All GPUs have one kernel, which draws the
+//! same mask in registers. `NdArray` and `LibTorch` get it through a tensor made on the host. Turn a backend's feature on here as
+//! well as in Burn (`cpu`, `cuda`, `metal`, `ndarray`, `rocm`, `tch`, `vulkan`, `webgpu`, `wgpu`). The backward pass computes the
+//! mask again on all of them.
+//!
+//! [`apply`] is for draws that no module has made: parts of a tensor, say.
 
+#[cfg(feature = "cube")]
+mod cube;
 mod layers;
 #[cfg_attr(feature = "ndarray", expect(deprecated, reason = "Burn will drop its NdArray backend; until then it works"))]
 mod op;

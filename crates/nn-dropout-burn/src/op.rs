@@ -21,13 +21,15 @@ use nn_dropout::{Affine, Draw, Element, bf16, f16};
     Flex,
     NdArray: cfg(feature = "ndarray"),
     LibTorch: cfg(feature = "tch"),
-    Cube: cfg(feature = "cube")
+    Cube: cfg(feature = "cube"),
+    Fusion: cfg(feature = "cube")
 )]
 pub trait DropoutBackend: Backend {
     /// `input` with the noise of `draw`.
     ///
     /// Unless a backend does better, scales and shifts are made on the host and copied to the device, to be multiplied and
     /// added there.
+    #[fusion(dtype = input, shape = input)]
     fn apply_draw(input: FloatTensor<Self>, draw: Draw) -> FloatTensor<Self> {
         let (shape, dtype, device) = (input.shape(), input.dtype(), input.device());
         // What the draw makes of ones are its scales, and of zeros its shifts.
@@ -75,7 +77,11 @@ impl DropoutBackend for burn::backend::NdArray {}
 impl DropoutBackend for burn::backend::LibTorch {}
 
 #[cfg(feature = "cube")]
-impl DropoutBackend for burn::backend::Cube {}
+impl DropoutBackend for burn_cubecl::CubeBackend {
+    fn apply_draw(input: FloatTensor<Self>, draw: Draw) -> FloatTensor<Self> {
+        crate::cube::apply_draw(input, &draw)
+    }
+}
 
 impl DropoutBackend for Flex {
     fn apply_draw(input: FlexTensor, draw: Draw) -> FlexTensor {

@@ -1,6 +1,7 @@
 //! The program `nn-dropout`.
 
 mod commands;
+mod device;
 mod gpt;
 mod interrupt;
 mod io;

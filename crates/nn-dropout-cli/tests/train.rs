@@ -720,3 +720,19 @@ fn help_and_version_go_to_stdout() {
     assert!(succeed(&folder, &["--version"]).starts_with("nn-dropout 0."));
     assert!(succeed(&folder, &["train", "--help"]).contains("--train-fraction <SHARE>"));
 }
+
+#[test]
+fn a_device_that_the_program_was_not_built_for_is_refused() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(
+        refuse(&folder, &["train", "--device", "rocm"]),
+        "error: --device rocm needs a program built with `--features rocm`, and this one has cpu"
+    );
+    assert_eq!(
+        refuse(&folder, &["train", "--device", "gpu"]),
+        "error: invalid value 'gpu' for '--device <DEVICE>': expected one of cpu, cuda, metal, rocm, vulkan, wgpu"
+    );
+    let cpu = succeed(&folder, &with(QUICK, &["--device", "cpu", "--out", "run"]));
+    assert!(cpu.contains("validation accuracy"), "{cpu}");
+    assert!(!read(&folder, "run/config.toml").contains("device"));
+}

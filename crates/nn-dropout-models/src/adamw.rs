@@ -1,14 +1,17 @@
 //! AdamW as one pass over the parameters, their gradients and both moments.
 //!
-//! Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019. Burn's own is a dozen passes, each over memory.
+//! Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019. Burn's own is a dozen passes, each over memory. On
+//! other devices than the CPU these are the same operations on tensors, which Burn fuses.
 
 use burn::optim::{AdamWState, AdaptiveMomentumState, Optimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
-/// The optimiser, for tensors of `f32` on a CPU. It updates them in place if nobody else holds them.
+use crate::ops::is_flex;
+
+/// The optimiser, for tensors of `f32`. On a CPU it updates them in place if nobody else holds them.
 ///
-/// Every element is multiplied, added, divided and rooted on its own, without fused operations. So the results are the same on
+/// There every element is multiplied, added, divided and rooted on its own, without fused operations. So the results are the same on
 /// every instruction set and any number of threads.
 #[derive(Clone, Debug)]
 pub struct AdamW {
@@ -45,10 +48,15 @@ impl Optimizer for AdamW {
             None => (0, [(); 2].map(|()| Tensor::zeros(parameters.shape(), &device))),
         };
         let time = time + 1;
+        let update = self.update(learning_rate, time);
+        if !is_flex(&device) {
+            let (parameters, [first, second]) = update.tensors(parameters, &gradients, moments);
+            return (parameters, Some(AdamWState::new(AdaptiveMomentumState::new(time, first, second))));
+        }
         let gradients = gradients.into_data();
         let [first, second] = moments;
         let [mut parameters, mut first, mut second] = [parameters, first, second].map(Tensor::into_data);
-        self.update(learning_rate, time).apply(
+        update.apply(
             numbers(&mut parameters),
             gradients.as_slice().expect("gradients are f32"),
             [numbers(&mut first), numbers(&mut second)],
@@ -110,6 +118,19 @@ impl Update {
         chunks.zip(moments).for_each(|((parameters, gradients), (first, second))| {
             self.chunk(parameters, gradients, first, second);
         });
+    }
+
+    /// As operations on tensors, in the same order.
+    fn tensors<const D: usize>(
+        self,
+        parameters: Tensor<D>,
+        gradients: &Tensor<D>,
+        [first, second]: [Tensor<D>; 2],
+    ) -> (Tensor<D>, [Tensor<D>; 2]) {
+        let first = first * self.keep[0] + gradients.clone() * self.take[0];
+        let second = second * self.keep[1] + gradients.clone() * gradients.clone() * self.take[1];
+        let step = first.clone() * self.rate / (second.clone().sqrt() * self.root + self.epsilon);
+        (parameters * self.decay - step, [first, second])
     }
 
     /// With the widest instructions that the CPU has.

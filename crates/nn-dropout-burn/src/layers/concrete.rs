@@ -6,7 +6,7 @@ use burn::tensor::activation::{log_sigmoid, sigmoid};
 use burn::tensor::{Device, Tensor};
 use nn_dropout::{Draw, Effect, Generator, Index, Magnitude, Mode, Probability, default_generator};
 
-use super::front::{display_settings, expect, is_on, noisy};
+use super::front::{apply, display_settings, expect, is_on};
 
 /// Configuration of a [`ConcreteDropout`] module.
 #[derive(Config, Debug)]
@@ -137,7 +137,7 @@ impl ConcreteDropout {
         let shared: &[usize] = if self.mode == Mode::MonteCarlo && D > 1 { &[0] } else { &[] };
         let effect = Effect::UniformNoise(expect(Magnitude::new(1.0)));
         // Between -1 and 1: it is 2 u - 1.
-        let uniform = noisy(input.zeros_like(), Draw::new(mask, Index::shared(&input.dims(), shared), effect));
+        let uniform = apply(input.zeros_like(), Draw::new(mask, Index::shared(&input.dims(), shared), effect));
         let noise = uniform.clone().log1p() - uniform.neg().log1p();
         let logit = self.p_logit.val().cast(input.dtype()).reshape([1; D]);
         let kept = sigmoid((logit.clone() + noise) / -self.config.temperature);

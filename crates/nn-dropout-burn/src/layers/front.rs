@@ -33,8 +33,27 @@ pub fn draw(layer: &Layer, training: &Param<Flag>, device: &Device, shape: &[usi
     if is_on(layer.mode(), training, device) { expect(layer.draw(shape)) } else { None }
 }
 
-/// `input` with the noise of `draw`.
-pub fn noisy<const D: usize>(input: Tensor<D>, draw: Draw) -> Tensor<D> {
+/// `input` with the noise of `draw`, which a [module](crate::Dropout::draw) or the library has made. Gradients go through it.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use nn_dropout_burn::{DropoutConfig, Generator, apply};
+///
+/// // Two shards of a batch draw the noise of the whole batch.
+/// let dropout = DropoutConfig::new(0.5).init_with(&Generator::philox(42));
+/// let device = Device::flex().autodiff();
+/// let draw = dropout.draw(&[4, 3], &device).expect("in training mode");
+/// let whole = apply(Tensor::<2>::ones([4, 3], &device), draw.clone());
+/// let second = draw.block(&[4, 3], &[2, 0], &[2, 3]).expect("rows 2 and 3");
+/// let shard = apply(Tensor::<2>::ones([2, 3], &device), second);
+/// assert_eq!(shard.into_data(), whole.narrow(0, 2, 2).into_data());
+/// ```
+///
+/// # Panics
+///
+/// If the tensor is not of floats, or has more elements than the draw.
+#[track_caller]
+pub fn apply<const D: usize>(input: Tensor<D>, draw: Draw) -> Tensor<D> {
     Tensor::from_dispatch(Dispatch::apply_draw(input.into_dispatch(), draw))
 }
 
@@ -42,7 +61,7 @@ pub fn noisy<const D: usize>(input: Tensor<D>, draw: Draw) -> Tensor<D> {
 #[track_caller]
 pub fn forward<const D: usize>(layer: &Layer, training: &Param<Flag>, input: Tensor<D>) -> Tensor<D> {
     match draw(layer, training, &input.device(), input.shape().as_slice()) {
-        Some(draw) => noisy(input, draw),
+        Some(draw) => apply(input, draw),
         None => input,
     }
 }
@@ -88,6 +107,17 @@ macro_rules! over_layer {
             /// What kind of layer it is, and how much noise it makes.
             pub fn config(&self) -> &nn_dropout::Config {
                 self.layer.config()
+            }
+
+            /// The noise of the next call for a tensor of this shape on this device, for [`apply`](crate::apply); or `None` where
+            /// the module does nothing.
+            ///
+            /// # Panics
+            ///
+            /// If the layer does not take tensors of this shape, or needs numbers that the generator does not draw.
+            #[track_caller]
+            pub fn draw(&self, shape: &[usize], device: &burn::tensor::Device) -> Option<nn_dropout::Draw> {
+                $crate::layers::front::draw(&self.layer, &self.training, device, shape)
             }
 
             /// The same module in another mode. A new one is in [`Mode::Train`](nn_dropout::Mode::Train): it acts on tensors on an

@@ -21,6 +21,7 @@ pub use self::block::{DropBlock2d, DropBlock2dConfig, DropBlock3d, DropBlock3dCo
 pub use self::concrete::{ConcreteDropout, ConcreteDropoutConfig};
 pub use self::dropout::{Dropout, DropoutConfig};
 pub use self::feature::{Dropout1d, Dropout1dConfig, Dropout2d, Dropout2dConfig, Dropout3d, Dropout3dConfig};
+pub use self::front::apply;
 pub use self::graph::{EdgeDropout, EdgeDropoutConfig, NodeDropout, NodeDropoutConfig};
 pub use self::noise::{
     GaussianDropout, GaussianDropoutConfig, GaussianNoise, GaussianNoiseConfig, NeftuneNoise, NeftuneNoiseConfig,

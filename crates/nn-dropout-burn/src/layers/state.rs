@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 
-use super::front::{draw, is_on, module, noisy};
+use super::front::{apply, draw, is_on, module};
 
 module! {
     /// Keeps elements of the previous hidden state of a recurrent network in place of the new ones: [`nn_dropout::Zoneout`] as
@@ -44,7 +44,7 @@ impl Zoneout {
             return if p == 0.0 { new } else { new * (1.0 - p) + previous * p };
         }
         match draw(&self.layer, &self.training, &device, &shape) {
-            Some(draw) => noisy(previous, draw.complement()) + noisy(new, draw),
+            Some(draw) => apply(previous, draw.complement()) + apply(new, draw),
             None => new,
         }
     }
@@ -83,7 +83,7 @@ impl LabelDropout {
         match draw(&self.layer, &self.training, &rows.device(), &[count, columns]) {
             Some(draw) => {
                 let nulls = null.unsqueeze::<2>().expand([count, columns]);
-                noisy(nulls, draw.complement()) + noisy(rows, draw)
+                apply(nulls, draw.complement()) + apply(rows, draw)
             }
             None => rows,
         }

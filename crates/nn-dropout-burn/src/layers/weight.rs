@@ -4,7 +4,7 @@ use burn::tensor::module::embedding;
 use burn::tensor::{Int, Tensor};
 use nn_dropout::Affine;
 
-use super::front::{draw, module, noisy, one_tensor};
+use super::front::{apply, draw, module, one_tensor};
 
 module! {
     /// Zeroes every element of a weight tensor with probability p and multiplies the rest by `1 / (1 - p)`:
@@ -72,7 +72,7 @@ impl EmbeddingDropout {
         let rows = embedding(weight, tokens.clone());
         let Some(draw) = draw else { return rows };
         let affine = draw.affine::<f64>();
-        let scales = noisy(Tensor::<2>::ones([words, 1], (&device, dtype)), draw);
+        let scales = apply(Tensor::<2>::ones([words, 1], (&device, dtype)), draw);
         let scales = embedding(scales, tokens);
         match affine {
             // A product with the inverse would not have the same bits.

@@ -16,10 +16,10 @@ use super::model::{ACTIVATIONS, Gpt, new_model};
 use super::optimizer::{clip, optimizer};
 use super::source::{Data, Source};
 use super::tokens::Batch;
-use crate::interrupt;
 use crate::metric::{Metrics, Score};
 use crate::settings::{GptSettings, TrainRng};
 use crate::trainer::Trainer;
+use crate::{device, interrupt};
 
 /// A GPT in training.
 pub struct GptTrainer<'a> {
@@ -45,7 +45,7 @@ pub enum Pause {
 
 impl<'a> GptTrainer<'a> {
     pub fn new(settings: GptSettings, source: &'a Source, config: &GptConfig, bar: ProgressBar) -> Result<Self> {
-        let device = Device::flex().autodiff();
+        let device = device::open(settings.device)?.autodiff();
         let generator = match settings.rng {
             TrainRng::Philox => Generator::philox(settings.seed),
             TrainRng::Torch => Generator::torch(settings.seed),
@@ -85,9 +85,9 @@ impl<'a> GptTrainer<'a> {
         checkpoint::to_bytes(training.model(), training.optimizer(), generator, progress, &source.inputs)
     }
 
-    /// The model in eval mode.
+    /// The model in eval mode, on the CPU.
     pub fn model(&self) -> Gpt {
-        self.training.model().valid()
+        self.training.model().valid().to_device(&Device::flex())
     }
 
     /// The metrics so far, if the source is a text.
@@ -157,7 +157,7 @@ impl<'a> GptTrainer<'a> {
         let Data::Text { train, validation, .. } = &self.source.data else {
             return Ok(());
         };
-        let (model, device) = (self.model(), Device::flex());
+        let (model, device) = (self.training.model().valid(), self.device.clone().without_autodiff());
         let mean = |batches: &[Batch]| {
             let losses = batches
                 .iter()

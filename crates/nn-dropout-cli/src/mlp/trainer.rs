@@ -12,11 +12,11 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::model::{ACTIVATIONS, Mlp, new_model, sizes};
-use crate::interrupt;
 use crate::metric::{Metrics, Score};
 use crate::settings::MlpSettings;
 use crate::table::{Part, Scale, Split, Table, Targets};
 use crate::trainer::{MAX_PARAMETERS, Trainer, rng};
+use crate::{device, interrupt};
 
 /// The uses of the seed, each a stream.
 #[derive(Clone, Copy)]
@@ -50,7 +50,7 @@ impl MlpTrainer {
             parameters <= MAX_PARAMETERS,
             "these hidden layers make {parameters} parameters, and at most {MAX_PARAMETERS} fit"
         );
-        let device = Device::flex();
+        let device = device::open(settings.device)?;
         let generator = Generator::philox(settings.seed);
         ACTIVATIONS.check(&settings.dropout, &generator)?;
         let autodiff = device.clone().autodiff();
@@ -72,9 +72,9 @@ impl MlpTrainer {
         &self.split
     }
 
-    /// The model in eval mode.
+    /// The model in eval mode, on the CPU.
     pub fn model(&self) -> Mlp {
-        self.training.model().valid()
+        self.training.model().valid().to_device(&Device::flex())
     }
 
     /// The number of epochs so far.
@@ -107,7 +107,7 @@ impl MlpTrainer {
 
     /// How good the model is on both parts.
     pub fn measure(&self) -> Metrics {
-        let model = self.model();
+        let model = self.training.model().valid();
         let unit = self.split.schema.target.scale().map_or(1.0, Scale::unit);
         let [train, validation] =
             [&self.split.train, &self.split.validation].map(|part| evaluate(&model, part, unit, &self.device));

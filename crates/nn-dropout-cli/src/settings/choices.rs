@@ -43,6 +43,27 @@ pub enum TrainRng {
     Torch,
 }
 
+/// Where a network is trained, by the name of Burn's backend. What is no CPU needs a program that was built with the feature of that
+/// name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceName {
+    #[default]
+    Cpu,
+    Cuda,
+    Metal,
+    Rocm,
+    Vulkan,
+    Wgpu,
+}
+
+impl DeviceName {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
+    pub fn is_cpu(&self) -> bool {
+        *self == Self::Cpu
+    }
+}
+
 /// A choice is a key's value under the name that it has on the command line.
 macro_rules! choice {
     ($($name:ident),*) => {
@@ -56,4 +77,4 @@ macro_rules! choice {
         })*
     };
 }
-choice!(Model, Task, TrainRng, Decimal);
+choice!(Model, Task, TrainRng, DeviceName, Decimal);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use nn_dropout::Config;
 
-use super::choices::{Model, TrainRng};
+use super::choices::{DeviceName, Model, TrainRng};
 use super::numbers::{Beta, LearningRate, NotNegative, default_count, default_probability};
 use super::options::{Options, settings};
 
@@ -38,6 +38,8 @@ GptSettings {
     eval_interval: NonZeroUsize = default_count(250),
     #[serde(with = "super::numbers::signed_seed")]
     seed: u64 = 42,
+    #[serde(skip_serializing_if = "DeviceName::is_cpu", default)]
+    device: DeviceName = DeviceName::Cpu,
     rng: TrainRng = TrainRng::Philox,
 }
 }

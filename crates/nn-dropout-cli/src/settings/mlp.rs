@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use nn_dropout::Config;
 
-use super::choices::Task;
+use super::choices::{DeviceName, Task};
 use super::csv::{CsvOptions, Decimal, Encoding, Separator};
 use super::numbers::{LearningRate, TrainFraction, default_count, default_probability};
 use super::options::{Options, settings};
@@ -42,6 +42,8 @@ MlpSettings {
     train_fraction: TrainFraction = TrainFraction::default_of(0.25),
     #[serde(with = "super::numbers::signed_seed")]
     seed: u64 = 42,
+    #[serde(skip_serializing_if = "DeviceName::is_cpu", default)]
+    device: DeviceName = DeviceName::Cpu,
 }
 }
 

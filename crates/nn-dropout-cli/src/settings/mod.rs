@@ -11,7 +11,7 @@ pub mod numbers;
 mod options;
 mod value;
 
-pub use choices::{Task, TrainRng};
+pub use choices::{DeviceName, Task, TrainRng};
 pub use csv::{CsvOptions, Decimal, Encoding, Separator};
 pub use gpt::GptSettings;
 pub use mlp::{DIGITS, MlpSettings};

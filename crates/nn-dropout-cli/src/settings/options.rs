@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use nn_dropout::Config;
 
-use super::choices::{Model, Task, TrainRng};
+use super::choices::{DeviceName, Model, Task, TrainRng};
 use super::csv::{Decimal, Encoding, Separator};
 use super::file::{Keys, read};
 use super::numbers::{Beta, LearningRate, NotNegative, TrainFraction, count, seed};
@@ -71,6 +71,10 @@ Options {
     /// The seed of the initial weights, the batches, the masks, and the split of a table [default: 42]
     #[arg(long, value_name = "N", value_parser = seed)]
     seed: u64,
+    /// Where to train. All but the CPU need a program built with the feature of that name. The masks are the same everywhere
+    /// [default: cpu]
+    #[arg(long)]
+    device: DeviceName,
 
     /// The column of a table to predict
     #[arg(long, value_name = "COLUMN", help_heading = MLP)]

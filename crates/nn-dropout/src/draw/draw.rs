@@ -228,7 +228,7 @@ impl Draw {
     ///
     /// If there are more elements than the draw has.
     pub fn forward_to_vec<T: Element>(&self, input: &[T]) -> Result<Vec<T>, ApplyError> {
-        self.check(self.effect, 0, input.len())?;
+        self.check(input.len())?;
         Ok(kernel::apply_to_vec(&self.noise(self.effect), input))
     }
 
@@ -251,6 +251,15 @@ impl Draw {
         self.apply(self.effect.gradient(), 0, Operands::inplace(grad))
     }
 
+    /// Whether a tensor of this many elements can be given to the draw. A kernel of your own asks this first.
+    ///
+    /// # Errors
+    ///
+    /// If there are more elements than the draw has, or it takes bits or numbers that its mask does not have.
+    pub fn check(&self, elements: usize) -> Result<(), ApplyError> {
+        self.check_from(self.effect, 0, elements)
+    }
+
     #[inline]
     pub(super) fn apply<T: Element>(
         &self,
@@ -258,7 +267,7 @@ impl Draw {
         first: u64,
         operands: Operands<T>,
     ) -> Result<(), ApplyError> {
-        self.check(effect, first, operands.count())?;
+        self.check_from(effect, first, operands.count())?;
         kernel::apply(&self.noise(effect), first, operands);
         Ok(())
     }
@@ -270,7 +279,7 @@ impl Draw {
 
     /// Whether the draw has these elements, and the mask has bits or numbers for them.
     #[inline]
-    fn check(&self, effect: Effect, first: u64, elements: usize) -> Result<(), ApplyError> {
+    fn check_from(&self, effect: Effect, first: u64, elements: usize) -> Result<(), ApplyError> {
         if effect.takes_numbers() && !self.mask.0.has_words() {
             return Err(ApplyError::Numbers);
         }

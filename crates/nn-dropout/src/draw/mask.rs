@@ -120,6 +120,34 @@ impl Mask {
         }
     }
 
+    /// The key of one of [JAX's masks](Self::jax). `None` for others.
+    pub const fn jax_key(&self) -> Option<JaxKey> {
+        match self.0 {
+            Family::Jax(JaxMask { key, .. }) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// What random bits have to be below for an element to be kept. For [our own masks](Self::philox) these are the two words of
+    /// T, the upper one first; for [JAX's](Self::jax) the first number alone counts, for the upper 23 bits. A mask that
+    /// [holds its bits](Self::from_bits) has none.
+    ///
+    /// ```
+    /// use nn_dropout::{JaxKey, Mask, Probability};
+    ///
+    /// let p = Probability::new(0.25)?;
+    /// assert_eq!(Mask::philox(42, 0, 0, p).thresholds(), Some((3 << 14, 0)));
+    /// assert_eq!(Mask::jax(JaxKey::new(42), p).thresholds(), Some((3 << 21, 0)));
+    /// # Ok::<(), nn_dropout::ProbabilityError>(())
+    /// ```
+    pub fn thresholds(&self) -> Option<(u32, u32)> {
+        match &self.0 {
+            Family::Philox(mask) => Some(mask.threshold()),
+            Family::Jax(mask) => Some((mask.threshold(), 0)),
+            Family::Stored(_) => None,
+        }
+    }
+
     /// The number of bits of a mask that [holds them](Self::from_bits). `None` if unbounded.
     pub const fn count(&self) -> Option<u64> {
         match &self.0 {

@@ -1,5 +1,7 @@
 //! What dropout adds to a training step of a GPT: forward, backward and AdamW, of nanoGPT's configuration for a CPU.
 
+mod candle;
+
 use std::sync::Mutex;
 
 use anyhow::{Result, anyhow};
@@ -37,11 +39,19 @@ pub fn compare(threads: usize, pythons: &mut [Python], effort: Effort) -> Result
     let pytorch = pythons.iter_mut().find(|python| python.who() == "pytorch").map(Mutex::new);
     let ours = |p| move || nn_dropout_burn::DropoutConfig::new(p).init();
     let burns = |p| move || burn::nn::DropoutConfig::new(p).init();
+    let our_layer = || {
+        let layer = nn_dropout_candle::Dropout::new(P);
+        Box::new(move |x: &_| layer.forward(x, true)) as candle::Dropout
+    };
     let mut contenders = vec![
         contender("nn-dropout", ours(0.0)),
         contender("nn-dropout, dropout", ours(P)),
         contender("burn", burns(0.0)),
         contender("burn, dropout", burns(P)),
+        in_candle("nn-dropout:candle", &|| Box::new(|x| Ok(x.clone())))?,
+        in_candle("nn-dropout:candle, dropout", &our_layer)?,
+        in_candle("candle", &|| Box::new(|x| Ok(x.clone())))?,
+        in_candle("candle, dropout", &|| Box::new(|x| candle_nn::ops::dropout(x, P as f32)))?,
     ];
     if let Some(python) = &pytorch {
         for (who, p) in [("pytorch", 0.0), ("pytorch, dropout", P)] {
@@ -63,18 +73,9 @@ pub fn compare(threads: usize, pythons: &mut [Python], effort: Effort) -> Result
 /// Training steps of a model with this dropout, each on the same batch.
 fn contender<N: Noise + 'static>(who: &'static str, dropout: impl Fn() -> N) -> Contender<'static, f32> {
     let device = Device::flex().autodiff();
-    let mut number = 0_u32;
-    let mut parts = Parts {
-        // Any numbers will do.
-        normal: &mut || {
-            number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            number as f32 / u32::MAX as f32 * 3.4 - 1.7
-        },
-        dropout: &dropout,
-        device: &device,
-    };
+    let mut parts = Parts { normal: &mut normal(), dropout: &dropout, device: &device };
     let mut training = Training::new(Gpt::new(&SIZES, &mut parts), AdamW::default().into());
-    let tokens: Vec<i64> = (0..TOKENS).map(|i| (i * i % SIZES.vocab_size) as i64).collect();
+    let tokens = tokens();
     let inputs = Tensor::<2, Int>::from_data(TensorData::new(tokens.clone(), [BATCH, SIZES.block_size]), &device);
     let targets = Tensor::<1, Int>::from_data(TensorData::new(tokens, [TOKENS]), &device);
     let cross_entropy = CrossEntropyLossConfig::new().init(&device);
@@ -84,6 +85,26 @@ fn contender<N: Noise + 'static>(who: &'static str, dropout: impl Fn() -> N) -> 
         training.step(1e-3, gradients);
         Ok(())
     })
+}
+
+/// The same in candle.
+fn in_candle(who: &'static str, dropout: &dyn Fn() -> candle::Dropout) -> Result<Contender<'static, f32>> {
+    let mut training = candle::Training::new(&mut normal(), dropout, &tokens())?;
+    Ok(Contender::new(who, move |_| training.step()))
+}
+
+/// Weights; any numbers will do.
+fn normal() -> impl FnMut() -> f32 {
+    let mut number = 0_u32;
+    move || {
+        number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        number as f32 / u32::MAX as f32 * 3.4 - 1.7
+    }
+}
+
+/// The batch: its inputs, which are its targets too.
+fn tokens() -> Vec<i64> {
+    (0..TOKENS).map(|i| (i * i % SIZES.vocab_size) as i64).collect()
 }
 
 /// The times of each contender without dropout and with it.

@@ -1,0 +1,144 @@
+//! All GPUs: the extension operation as one CubeCL kernel, which draws bits where they are used. `plan` says what a launch does,
+//! `kernel` does it, `random` draws.
+
+mod kernel;
+mod plan;
+mod random;
+
+use burn::backend::TensorMetadata;
+use burn::tensor::{DType, Shape};
+use burn_cubecl::cubecl::prelude::*;
+use burn_cubecl::cubecl::std::tensor::layout::linear::LinearViewLaunch;
+use burn_cubecl::cubecl::{calculate_cube_count_elemwise, tensor_vector_size_parallel};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::tensor::CubeTensor;
+use nn_dropout::{Distribution, Draw, Effect, Mask};
+
+use self::kernel::{AmountsLaunch, MapLaunch, noise};
+use self::plan::{Family, Formula, Number, Part, Plan};
+use self::random::StreamLaunch;
+
+/// So many elements at most go into one launch, so that 32 bits count them.
+const MOST: u64 = 1 << 30;
+
+/// `input` with the noise of `draw`, in its own memory if nobody else holds it.
+pub fn apply_draw(input: CubeTensor, draw: &Draw) -> CubeTensor {
+    apply_in_parts(input, draw, MOST)
+}
+
+fn apply_in_parts(input: CubeTensor, draw: &Draw, most: u64) -> CubeTensor {
+    let count = input.shape().num_elements();
+    draw.check(count).unwrap_or_else(|error| panic!("{error}"));
+    if count == 0 || draw.effect() == Effect::Identity {
+        return input;
+    }
+    let parts = plan::parts(draw, count as u64, most);
+    // Elements are numbered with 32 bits where their strides are looked at.
+    let input = if parts.len() > 1 || input.meta.is_tiled() { into_contiguous(input) } else { input };
+    let inplace = input.can_mut() && input.is_nonoverlapping();
+    let output = if inplace {
+        input.clone()
+    } else {
+        let (client, device) = (input.client.clone(), input.device.clone());
+        empty_device_contiguous_dtype(client, device, input.shape(), input.dtype)
+    };
+    let words = words(draw, &input);
+    for part in &parts {
+        launch(&input, &output, inplace, words.as_ref(), draw, part);
+    }
+    output
+}
+
+fn launch(
+    input: &CubeTensor,
+    output: &CubeTensor,
+    inplace: bool,
+    words: Option<&CubeTensor>,
+    draw: &Draw,
+    part: &Part,
+) {
+    let (client, dtype) = (&input.client, input.dtype);
+    let places = part.places();
+    let ((family, stream), (formula, numbers)) = (plan::stream(draw.mask()), plan::formula(draw, dtype));
+    let vector = vector_size(input, [part.first, part.count, u64::from(places.skip)]);
+    let plan =
+        Plan { family, formula, unit: places.unit, vector, narrow: places.are_narrow(), double: dtype == DType::F64 };
+    let units = (u64::from(places.skip) + part.count).div_ceil(8) as usize;
+    let cube_dim = CubeDim::new(client, units);
+    let cube_count = calculate_cube_count_elemwise(client, units, cube_dim);
+    let address_type = input.required_address_type().max(output.required_address_type());
+    let sizes = places.axes.iter().rev().skip(1).rev().map(|&(size, _)| size as u32);
+    let low = places.axes.iter().map(|&(_, stride)| stride as u32);
+    let high = places.axes.iter().map(|&(_, stride)| (stride >> 32) as u32);
+    let map = MapLaunch::new(
+        places.start as u32,
+        (places.start >> 32) as u32,
+        sizes.collect(),
+        low.collect(),
+        high.collect(),
+    );
+    let [key0, key1, step, layer, high, low] = stream;
+    let computed_in = plan::computed_in(dtype);
+    let [first, second, third, fourth] = numbers.map(|number| InputScalar::new(number, computed_in));
+    // SAFETY: a unit writes to no element after the part's last, and each to its own. What it reads has the same places, and
+    // words are read with a check, or at one of the table's places.
+    unsafe {
+        noise::launch_unchecked(
+            client,
+            cube_count,
+            cube_dim,
+            address_type,
+            vector,
+            view(input),
+            if inplace { output.as_linear_view_alias(0) } else { view(output) },
+            words.map(view).into(),
+            part.first as usize / vector,
+            (part.count as usize / vector) as u32,
+            places.skip / vector as u32,
+            map,
+            StreamLaunch::new(key0, key1, step, layer, high, low),
+            AmountsLaunch::new(first, second, third, fourth, 0),
+            plan,
+            plan::elem_type(dtype),
+            computed_in,
+        );
+    }
+}
+
+/// The tensor as vectors, one after the other. Where elements are one after the other, it has one axis.
+fn view(tensor: &CubeTensor) -> LinearViewLaunch {
+    tensor.clone().into_linear_view()
+}
+
+/// How many elements can be read and written at once, if all of these numbers are multiples of it.
+fn vector_size(input: &CubeTensor, numbers: [u64; 3]) -> usize {
+    let sizes = input.client.io_optimized_vector_sizes(input.dtype.size());
+    let sizes = sizes.filter(|&size| size <= 8 && numbers.iter().all(|number| number % size as u64 == 0));
+    if input.is_contiguous() {
+        return sizes.max().unwrap_or(1);
+    }
+    let (shape, strides) = (input.meta.shape(), input.meta.strides());
+    tensor_vector_size_parallel(sizes, shape, strides, shape.num_dims() - 1)
+}
+
+/// What the kernel reads besides the tensor: the bits of a mask that holds them, or what normal numbers are made of.
+fn words(draw: &Draw, input: &CubeTensor) -> Option<CubeTensor> {
+    let words: Vec<u32> = match (plan::stream(draw.mask()).0, plan::formula(draw, input.dtype).0) {
+        (_, Formula::MultiplyBy(Number::Normal) | Formula::Add(Number::Normal)) => {
+            Distribution::NORMAL_PIECES.as_flattened().to_vec()
+        }
+        (Family::Held, _) => held(draw.mask()),
+        _ => return None,
+    };
+    let (client, device) = (input.client.clone(), input.device.clone());
+    let handle = client.create_from_slice(bytemuck::cast_slice(&words));
+    Some(CubeTensor::new_contiguous(client, device, Shape::new([words.len()]), handle, DType::U32))
+}
+
+/// The bits of a mask that holds them, 32 to a word.
+fn held(mask: &Mask) -> Vec<u32> {
+    let mut bytes = mask.bits(0..mask.count().unwrap_or_default());
+    bytes.resize(bytes.len().next_multiple_of(4).max(4), 0);
+    bytes.as_chunks().0.iter().map(|&bytes| u32::from_le_bytes(bytes)).collect()
+}
