@@ -51,3 +51,12 @@ pub use nn_dropout::{
     Config, Generator, GeneratorState, Kind, Mode, PathMode, Schedule, default_generator, manual_seed,
 };
 pub use op::ApplyDraw;
+
+/// Compiles and runs the Rust in the pages.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/candle.md")]
+    struct Candle;
+}

@@ -174,11 +174,7 @@ impl ApplyDraw {
     }
 
     /// Eight bits are computed with in f32, and rounded once.
-    fn narrow(
-        &self,
-        (memory, layout): Stored<CpuStorage>,
-        residual: Option<Stored<CpuStorage>>,
-    ) -> Result<CpuStorage> {
+    fn narrow(&self, (memory, layout): Stored<CpuStorage>, residual: Option<Stored<CpuStorage>>) -> Result<CpuStorage> {
         let row_major = Layout::contiguous(layout.shape());
         let wide = self.on_host((&memory.to_dtype(layout, DType::F32)?, &row_major), None)?;
         let noisy = wide.to_dtype(&row_major, DType::F8E4M3)?;
@@ -270,12 +266,66 @@ const CHUNK: usize = 4096;
 const CHUNKS: usize = 16;
 
 /// Fills `count` elements. `fill` gets a part of them, and the number of its first element.
-fn in_chunks<T: Element>(
-    count: usize,
-    fill: impl Fn(usize, &mut [T]) -> Result<()> + Sync,
-) -> Result<Vec<T>> {
+fn in_chunks<T: Element>(count: usize, fill: impl Fn(usize, &mut [T]) -> Result<()> + Sync) -> Result<Vec<T>> {
     let mut output = vec![T::default(); count];
     let chunks = output.par_chunks_mut(CHUNK).with_min_len(CHUNKS).enumerate();
     chunks.try_for_each(|(number, chunk)| fill(number * CHUNK, chunk))?;
     Ok(output)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use candle_core::Device;
+    use log::{LevelFilter, Log, Metadata, Record};
+    use nn_dropout::{Mask, Probability};
+
+    use super::*;
+
+    static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    struct Logger;
+
+    impl Log for Logger {
+        fn enabled(&self, _: &Metadata) -> bool {
+            true
+        }
+
+        fn log(&self, record: &Record) {
+            LOGGED.lock().unwrap().push(format!("{}: {}", record.level(), record.args()));
+        }
+
+        fn flush(&self) {}
+    }
+
+    fn values(storage: &CpuStorage) -> Vec<f32> {
+        storage.as_slice::<f32>().unwrap().to_vec()
+    }
+
+    /// With the host itself as the device.
+    #[test]
+    fn a_device_without_a_kernel_gets_the_same_and_says_so_once() -> Result<()> {
+        log::set_logger(&Logger).unwrap();
+        log::set_max_level(LevelFilter::Trace);
+        let op = ApplyDraw(Draw::dropout(Mask::philox(42, 0, 0, Probability::new(0.3).unwrap())));
+        let memory = CpuStorage::F32((0..90_u8).map(f32::from).collect());
+        for layout in [Layout::contiguous((9, 10)), Layout::contiguous((9, 10)).transpose(0, 1)?.narrow(0, 2, 5)?] {
+            let host = (&memory, &layout);
+            for residual in [None, Some(host)] {
+                let (output, shape) = op.through_host(host, residual)?;
+                assert_eq!(values(&output), values(&op.on_host(host, residual)?));
+                assert_eq!(&shape, layout.shape());
+            }
+        }
+        let integers = CpuStorage::U8(vec![0; 90]);
+        assert!(op.through_host((&integers, &Layout::contiguous(90)), None).is_err());
+        // Without the features of the devices, candle's own error comes back.
+        let layout = Layout::contiguous(90);
+        assert!(op.through_host((&CudaStorage, &layout), None).is_err());
+        assert!(Tensor::ones(3, DType::F32, &Device::Cpu)?.apply_op1(op).is_ok());
+        let text = "WARN: nn-dropout has no kernel for this device: each call copies its tensor to the host and back";
+        assert_eq!(*LOGGED.lock().unwrap(), [text]);
+        Ok(())
+    }
 }

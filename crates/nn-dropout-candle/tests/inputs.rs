@@ -1,6 +1,6 @@
 //! Tensors of all types, however they lie in memory, and those that are refused.
 
-use candle_core::{DType, Device, Result, Tensor, WithDType};
+use candle_core::{DType, Device, Result, Tensor};
 use nn_dropout::{Draw, Effect, Index, Magnitude, Mask, Probability};
 use nn_dropout_candle::ApplyDraw;
 
@@ -21,8 +21,10 @@ fn numbers(shape: &[usize], dtype: DType) -> Result<Tensor> {
 }
 
 fn bits(tensor: &Tensor) -> Vec<u64> {
-    let wide = tensor.to_dtype(DType::F64).and_then(|tensor| tensor.flatten_all()?.to_vec1::<f64>()).unwrap();
-    wide.into_iter().map(f64::to_bits).collect()
+    // candle's own conversion from f8e4m3 to f64 does not end.
+    let wide = if tensor.dtype() == DType::F8E4M3 { DType::F32 } else { tensor.dtype() };
+    let wide = tensor.to_dtype(wide).and_then(|tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>());
+    wide.unwrap().into_iter().map(f64::to_bits).collect()
 }
 
 /// Checks all forms with views of the same shape.
@@ -168,17 +170,12 @@ fn errors_say_what_is_accepted() -> Result<()> {
 
 #[test]
 fn gradients_of_gradients_have_the_noise_too() -> Result<()> {
-    // candle detaches gradients unless this is set before the first backward pass of a thread.
-    fn second<T: WithDType>(x: T) -> Result<Option<T>> {
-        let x = candle_core::Var::from_tensor(&Tensor::full(x, 64, &Device::Cpu)?)?;
-        let y = x.powf(3.0)?.apply_op1(op(0.5))?.sum_all()?;
-        let first = y.backward()?.get(&x).unwrap().clone();
-        let Some(second) = first.sum_all()?.backward()?.get(&x).cloned() else { return Ok(None) };
-        assert!(second.to_vec1::<T>()?.into_iter().map(WithDType::to_f64).any(|g| g == 0.0));
-        second.max_all()?.to_scalar::<T>().map(Some)
-    }
-    // y = 2 x^3 where it is kept: the second derivative is 12 x.
-    let expected = std::env::var("CANDLE_GRAD_DO_NOT_DETACH").is_ok_and(|on| on != "0").then_some(6.0);
-    assert_eq!(second(0.5)?, expected);
+    let x = candle_core::Var::from_tensor(&Tensor::full(0.5, 64, &Device::Cpu)?)?;
+    let y = x.powf(3.0)?.apply_op1(op(0.5))?.sum_all()?;
+    let first = y.backward()?.get(&x).unwrap().clone();
+    let second = first.sum_all()?.backward()?.get(&x).unwrap().to_vec1::<f64>()?;
+    // y = 2 x^3 where it is kept.
+    let kept = mask(0.5);
+    assert!(second.iter().zip(0..).all(|(second, i)| *second == if kept.keeps(i) { 12.0 * 0.5 } else { 0.0 }));
     Ok(())
 }

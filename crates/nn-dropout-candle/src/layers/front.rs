@@ -80,10 +80,7 @@ pub fn forward_add<L: Deref<Target = Layer>>(
 }
 
 /// The layer after a change of its configuration.
-pub fn changed<L: DerefMut<Target = Layer>>(
-    layer: Made<L>,
-    change: impl FnOnce(Config) -> Made<Config>,
-) -> Made<L> {
+pub fn changed<L: DerefMut<Target = Layer>>(layer: Made<L>, change: impl FnOnce(Config) -> Made<Config>) -> Made<L> {
     let mut layer = layer?;
     *layer = Layer::clone(&layer).try_map_config(change)?;
     Ok(layer)

@@ -63,12 +63,7 @@ impl LayerDrop {
     /// # Errors
     ///
     /// Those of `layer`, and if p is out of its range and `train` is true.
-    pub fn forward(
-        &self,
-        xs: &Tensor,
-        train: bool,
-        layer: impl FnOnce(&Tensor) -> Result<Tensor>,
-    ) -> Result<Tensor> {
+    pub fn forward(&self, xs: &Tensor, train: bool, layer: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
         let draw = draw(&self.layer, train, &[])?;
         if draw.is_none_or(|draw| draw.keeps(0)) { layer(xs) } else { Ok(xs.clone()) }
     }

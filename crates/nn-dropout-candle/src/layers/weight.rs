@@ -71,8 +71,9 @@ impl EmbeddingDropout {
                 match affine {
                     // A product with the inverse would not have the same bits.
                     Affine::Divide(divisor) => {
+                        let divisor = Tensor::new(divisor, weight.device())?.to_dtype(weight.dtype())?;
                         let dropped = scales.eq(0.0)?.broadcast_as(rows.shape())?;
-                        dropped.where_cond(&rows.zeros_like()?, &(rows / divisor)?)?
+                        dropped.where_cond(&rows.zeros_like()?, &rows.broadcast_div(&divisor)?)?
                     }
                     _ => rows.broadcast_mul(&scales)?,
                 }
