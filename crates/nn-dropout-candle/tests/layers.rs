@@ -333,3 +333,30 @@ fn errors_say_what_is_accepted() -> Result<()> {
     assert_eq!(softmax.dims(), [3, 4]);
     Ok(())
 }
+
+/// Where a shape is taken, it is the result's.
+#[test]
+fn no_shape_and_no_type_makes_a_layer_panic() -> Result<()> {
+    let shapes: [&[usize]; 9] =
+        [&[], &[0], &[1], &[0, 3], &[3, 0], &[0, 0, 0], &[2, 0, 3, 3], &[2, 3, 0, 0, 4], &[1, 1, 1, 1, 1, 1, 1, 1]];
+    for (shape, dtype) in shapes
+        .into_iter()
+        .flat_map(|shape| [DType::F32, DType::F16, DType::F8E4M3, DType::U8].map(|dtype| (shape, dtype)))
+    {
+        let x = Tensor::ones(shape, dtype, &Device::Cpu)?;
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.takes_one_tensor()) {
+            for p in [0.0, 0.5, 1.0] {
+                let Ok(config) = Config::new(kind, p) else { continue };
+                for generator in [Generator::philox(1), Generator::torch(1), Generator::jax(1)] {
+                    for mode in [Mode::Train, Mode::MonteCarlo] {
+                        let layer = DropoutLayer::from_config(config.clone(), &generator)?.with_mode(mode);
+                        for y in [layer.forward(&x, true), layer.forward_add(&x, &x, true)].into_iter().flatten() {
+                            assert_eq!((y.dims(), y.dtype()), (shape, dtype), "{kind}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}

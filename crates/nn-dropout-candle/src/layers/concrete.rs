@@ -177,7 +177,7 @@ impl ModuleT for ConcreteDropout {
 
 impl fmt::Display for ConcreteDropout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let p = self.p().and_then(|p| p.to_dtype(DType::F64)?.to_vec1()).unwrap_or_default();
-        write!(f, "ConcreteDropout(p={:.3}, temperature={})", p.first().unwrap_or(&f64::NAN), self.config.temperature)
+        let p = self.p().and_then(|p| p.to_dtype(DType::F32)?.to_vec1()).unwrap_or_default();
+        write!(f, "ConcreteDropout(p={:.3}, temperature={})", p.first().unwrap_or(&f32::NAN), self.config.temperature)
     }
 }
