@@ -9,7 +9,7 @@ use crate::op::ApplyDraw;
 ///
 /// It draws from the process's [default generator](default_generator), which counts the calls, as layer number 2^32 - 1. So calls
 /// draw the same in every run after [`manual_seed`](crate::manual_seed), if their order is the same. p is as it is given:
-/// [schedules](nn_dropout::Schedule) are for layers.
+/// [schedules](nn_dropout::Schedule) are for layers. Elements are numbered in row-major order, with PyTorch's masks too.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
