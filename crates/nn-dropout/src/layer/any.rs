@@ -86,7 +86,21 @@ impl Layer {
         self
     }
 
-    pub(super) fn try_map_config(
+    /// The same layer, with its number and its mode, after a change of its configuration.
+    ///
+    /// ```
+    /// use nn_dropout::{Config, Kind, Layer};
+    ///
+    /// let layer = Layer::new(Kind::Dropout, 0.5)?;
+    /// let locked = layer.clone().try_map_config(|config| config.with_shared_axes([1]))?;
+    /// assert_eq!(locked.number(), layer.number());
+    /// # Ok::<(), nn_dropout::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `change`.
+    pub fn try_map_config(
         self,
         change: impl FnOnce(Config) -> Result<Config, ConfigError>,
     ) -> Result<Self, ConfigError> {
