@@ -26,10 +26,12 @@ fn devices() -> Vec<Device> {
         DeviceType::Metal,
         #[cfg(feature = "vulkan")]
         DeviceType::Vulkan,
-        #[cfg(all(feature = "wgpu", not(any(feature = "vulkan", feature = "metal"))))]
-        DeviceType::Wgpu,
     ];
-    let devices: Vec<Device> = types.into_iter().flat_map(Device::enumerate).collect();
+    let mut devices: Vec<Device> = types.into_iter().flat_map(Device::enumerate).collect();
+    #[cfg(feature = "wgpu")]
+    if devices.is_empty() {
+        devices.extend(Device::enumerate(DeviceType::Wgpu));
+    }
     if devices.is_empty() {
         let required = std::env::var("NN_DROPOUT_GPU").is_ok_and(|gpu| gpu == "required");
         assert!(!required, "there is no GPU for this build's backends, and NN_DROPOUT_GPU=required");
@@ -89,7 +91,9 @@ fn check_case<T: Number + BurnElement + Element>(case: &Case, device: &Device) {
 #[test]
 fn every_case_gives_what_it_has_to_give() {
     for device in devices() {
-        println!("{device:?}");
+        let types =
+            [DType::F32, DType::F64, DType::F16, DType::BF16].map(|dtype| (dtype, device.supports_dtype(dtype)));
+        println!("{:?}: {types:?}", device.identity());
         for case in cases() {
             check_case::<f32>(&case, &device);
             check_case::<f64>(&case, &device);
