@@ -136,7 +136,7 @@ fn draws() -> impl Strategy<Value = Draw> {
 #[test]
 fn any_draw_does_what_it_does_on_the_cpu() {
     for device in devices() {
-        let config = ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() };
+        let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
         TestRunner::new(config)
             .run(&draws(), |draw| {
                 let count = draw.index().count() as usize;

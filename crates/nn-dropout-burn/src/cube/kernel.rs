@@ -181,8 +181,7 @@ fn bits_of_unit(
                 let mut last = place(unit * 8u32, map, plan);
                 let mut bits = eight_bits(block_of(last), stream, words, plan.family);
                 eight = (bits >> (last.0 & 7u32)) & 1u32;
-                #[unroll]
-                for element in 1..comptime!(8u32) {
+                for element in 1..8u32 {
                     let place = place(unit * 8u32 + element, map, plan);
                     if (place.0 >> 3u32) != (last.0 >> 3u32) || place.1 != last.1 {
                         bits = eight_bits(block_of(place), stream, words, plan.family);

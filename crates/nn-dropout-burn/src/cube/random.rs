@@ -53,15 +53,14 @@ fn eight_of_philox(block: (u32, u32), stream: &Stream, #[comptime] ties: bool) -
     if comptime!(ties) {
         // One element in 65,536.
         if equal != 0u32 {
-            #[unroll]
-            for half in 0..comptime!(2u32) {
+            for half in 0..2u32 {
                 // Block 2^61 + 2 * block + half.
                 let low = block.0 << 1u32 | half;
                 let high = (block.1 << 1u32 | block.0 >> 31u32) + 0x2000_0000u32;
                 let words = philox((low, high), stream);
                 #[unroll]
                 for j in 0..comptime!(4usize) {
-                    let place = comptime!(4 * half + j as u32);
+                    let place = 4u32 * half + comptime!(j as u32);
                     eight |= (u32::cast_from(words[j] < stream.low) << place) & equal;
                 }
             }
@@ -73,8 +72,7 @@ fn eight_of_philox(block: (u32, u32), stream: &Stream, #[comptime] ties: bool) -
 #[cube]
 fn eight_of_threefry(block: (u32, u32), stream: &Stream) -> u32 {
     let mut eight = 0u32;
-    #[unroll]
-    for lane in 0..comptime!(8u32) {
+    for lane in 0..8u32 {
         let low = block.0 << 3u32 | lane;
         let high = block.1 << 3u32 | block.0 >> 29u32;
         let bits = threefry(high, low, stream.key0, stream.key1);

@@ -1,0 +1,64 @@
+//! candle: a small convolutional network that reads handwritten digits. `DropBlock2d` drops regions of the first feature maps,
+//! `Dropout2d` whole maps of the second.
+//!
+//! ```sh
+//! cargo run --release -p nn-dropout-examples --example candle_cnn
+//! ```
+
+use candle_core::{D, DType, Device, Module, Result, Tensor};
+use candle_nn::loss::cross_entropy;
+use candle_nn::{AdamW, Conv2d, Conv2dConfig, Linear, Optimizer, ParamsAdamW, VarMap, conv2d, linear};
+use nn_dropout_candle::{DropBlock2d, Dropout2d, default_generator, manual_seed, seeded_var_builder};
+use nn_dropout_examples::{Digit, batches, digits, rows};
+
+struct Cnn {
+    first: Conv2d,
+    second: Conv2d,
+    output: Linear,
+    drop_block: DropBlock2d,
+    dropout: Dropout2d,
+}
+
+impl Cnn {
+    /// Logits of `[image, 1, 8, 8]`.
+    fn forward(&self, images: &Tensor, train: bool) -> Result<Tensor> {
+        let maps = self.drop_block.forward(&self.first.forward(images)?.relu()?, train)?;
+        let maps = self.dropout.forward(&self.second.forward(&maps.max_pool2d(2)?)?.relu()?, train)?;
+        self.output.forward(&maps.flatten_from(1)?)
+    }
+}
+
+fn tensors(digits: &[Digit], numbers: &[usize]) -> Result<(Tensor, Tensor)> {
+    let (pixels, labels) = rows(digits, numbers);
+    let count = numbers.len();
+    Ok((Tensor::from_vec(pixels, (count, 1, 8, 8), &Device::Cpu)?, Tensor::from_vec(labels, count, &Device::Cpu)?))
+}
+
+fn main() -> Result<()> {
+    manual_seed(42);
+    let (train, validation) = digits(4);
+    let variables = VarMap::new();
+    let vb = seeded_var_builder(&variables, &default_generator(), DType::F32, &Device::Cpu);
+    let padded = Conv2dConfig { padding: 1, ..Conv2dConfig::default() };
+    let model = Cnn {
+        first: conv2d(1, 8, 3, padded, vb.pp("first"))?,
+        second: conv2d(8, 16, 3, padded, vb.pp("second"))?,
+        output: linear(16 * 4 * 4, 10, vb.pp("output"))?,
+        drop_block: DropBlock2d::new(0.1).with_block_size(2),
+        dropout: Dropout2d::new(0.2),
+    };
+    let mut optimizer = AdamW::new(variables.all_vars(), ParamsAdamW { lr: 3e-3, ..ParamsAdamW::default() })?;
+    for epoch in 0..10 {
+        for batch in batches(train.len(), 32, 42, epoch) {
+            let (x, labels) = tensors(&train, &batch)?;
+            optimizer.backward_step(&cross_entropy(&model.forward(&x, true)?, &labels)?)?;
+        }
+    }
+    let all: Vec<usize> = (0..validation.len()).collect();
+    let (x, labels) = tensors(&validation, &all)?;
+    let guesses = model.forward(&x, false)?.argmax(D::Minus1)?.to_dtype(DType::I64)?;
+    let right: f64 = guesses.eq(&labels)?.to_dtype(DType::F64)?.mean_all()?.to_scalar()?;
+    println!("{} and {}: validation accuracy {:.1} %", model.drop_block, model.dropout, 100.0 * right);
+    assert!(right > 0.9);
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! A perceptron that reads handwritten digits, with dropout and without. Only a tenth of the digits is for training, so the network
+//! without dropout learns them by heart.
+//!
+//! ```sh
+//! cargo run --release -p nn-dropout-examples --example mlp
+//! ```
+
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::nn::{Linear, LinearConfig};
+use burn::optim::{AdamWConfig, GradientsParams};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use nn_dropout_burn::{Dropout, DropoutConfig, manual_seed};
+use nn_dropout_examples::{Digit, batches, digits, rows};
+
+#[derive(Module, Debug)]
+struct Mlp {
+    first: Linear,
+    second: Linear,
+    output: Linear,
+    // burn::nn::Dropout would stand here too.
+    dropout: Dropout,
+}
+
+impl Mlp {
+    fn new(p: f64, device: &Device) -> Self {
+        Self {
+            first: LinearConfig::new(64, 256).init(device),
+            second: LinearConfig::new(256, 256).init(device),
+            output: LinearConfig::new(256, 10).init(device),
+            dropout: DropoutConfig::new(p).init(),
+        }
+    }
+
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let x = self.dropout.forward(relu(self.first.forward(x)));
+        let x = self.dropout.forward(relu(self.second.forward(x)));
+        self.output.forward(x)
+    }
+}
+
+fn tensors(digits: &[Digit], numbers: &[usize], device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
+    let (pixels, labels) = rows(digits, numbers);
+    let (pixels, labels) = (TensorData::new(pixels, [numbers.len(), 64]), TensorData::new(labels, [numbers.len()]));
+    (Tensor::from_data(pixels, device), Tensor::from_data(labels, device))
+}
+
+/// The share of the digits that the model reads right.
+fn accuracy(model: &Mlp, digits: &[Digit], device: &Device) -> f64 {
+    let all: Vec<usize> = (0..digits.len()).collect();
+    let (x, labels) = tensors(digits, &all, device);
+    let right = model.forward(x).argmax(1).squeeze_dim::<1>(1).equal(labels).int().sum().into_scalar::<i64>();
+    right as f64 / digits.len() as f64
+}
+
+/// The accuracies of a network on both parts.
+fn train(p: f64, seed: u64) -> [f64; 2] {
+    let device = Device::flex();
+    let autodiff = device.clone().autodiff();
+    device.seed(seed); // the weights
+    manual_seed(seed); // the masks
+    let (train, validation) = digits(10);
+    let mut model = Mlp::new(p, &autodiff);
+    let mut optimizer = AdamWConfig::new().init();
+    for epoch in 0..60 {
+        for batch in batches(train.len(), 32, seed, epoch) {
+            let (x, labels) = tensors(&train, &batch, &autodiff);
+            let loss = CrossEntropyLossConfig::new().init(&autodiff).forward(model.forward(x), labels);
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            model = optimizer.step(1e-3, model, gradients);
+        }
+    }
+    // Without autodiff, dropout does nothing.
+    let model = model.valid();
+    [&train, &validation].map(|part| accuracy(&model, part, &device))
+}
+
+fn main() {
+    println!("p    training  validation    (means of five seeds)");
+    let [without, with] = [0.0, 0.4].map(|p| {
+        let runs: Vec<[f64; 2]> = (0..5).map(|seed| train(p, seed)).collect();
+        let [training, validation] = [0, 1].map(|part| runs.iter().map(|run| run[part]).sum::<f64>() / 5.0);
+        println!("{p:.1}  {:6.1} %  {:8.1} %", 100.0 * training, 100.0 * validation);
+        validation
+    });
+    assert!(with > without);
+}
