@@ -18,6 +18,7 @@ export NN_DROPOUT_GPU=required XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 
 # All other crates have the features of the usual tests, and so are not compiled again.
 gpu() { cargo "$1" --workspace --locked --features nn-dropout-cli/vulkan,nn-dropout-cli/wgpu "${@:2}"; }
+gpu test --lib cube::
 gpu test --test cube
 # Without a Vulkan driver the device is OpenGL's, and the kernel WGSL. Burn's own matrix products crash Mesa's Vulkan driver, up to
 # 25.0 at least, so the trainings are here.

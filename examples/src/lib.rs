@@ -1,5 +1,7 @@
 //! What several examples need: handwritten digits, in batches.
 
+#![allow(clippy::missing_panics_doc, reason = "the digits are part of the repository")]
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;

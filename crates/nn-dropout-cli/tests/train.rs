@@ -729,8 +729,8 @@ fn a_device_that_the_program_was_not_built_for_is_refused() {
         "error: --device rocm needs a program built with `--features rocm`, and this one has cpu"
     );
     assert_eq!(
-        refuse(&folder, &["train", "--device", "gpu"]),
-        "error: invalid value 'gpu' for '--device <DEVICE>': expected one of cpu, cuda, metal, rocm, vulkan, wgpu"
+        refuse(&folder, &["train", "--device", "quantum"]),
+        "error: invalid value 'quantum' for '--device <DEVICE>'; [possible values: cpu, cuda, metal, rocm, vulkan, wgpu]"
     );
     let cpu = succeed(&folder, &with(QUICK, &["--device", "cpu", "--out", "run"]));
     assert!(cpu.contains("validation accuracy"), "{cpu}");

@@ -68,15 +68,12 @@ fn launch(
     let cube_dim = CubeDim::new(client, units);
     let cube_count = calculate_cube_count_elemwise(client, units, cube_dim);
     let address_type = input.required_address_type().max(output.required_address_type());
-    let sizes = places.axes.iter().rev().skip(1).rev().map(|&(size, _)| size as u32);
-    let low = places.axes.iter().map(|&(_, stride)| stride as u32);
-    let high = places.axes.iter().map(|&(_, stride)| (stride >> 32) as u32);
     let map = MapLaunch::new(
         places.start as u32,
         (places.start >> 32) as u32,
-        sizes.collect(),
-        low.collect(),
-        high.collect(),
+        places.sizes().collect(),
+        places.strides().map(|stride| stride as u32).collect(),
+        places.strides().map(|stride| (stride >> 32) as u32).collect(),
     );
     let [key0, key1, step, layer, high, low] = stream;
     let computed_in = plan::computed_in(dtype);
@@ -141,4 +138,48 @@ fn held(mask: &Mask) -> Vec<u32> {
     let mut bytes = mask.bits(0..mask.count().unwrap_or_default());
     bytes.resize(bytes.len().next_multiple_of(4).max(4), 0);
     bytes.as_chunks().0.iter().map(|&bytes| u32::from_le_bytes(bytes)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::DispatchDevice;
+    use burn::backend::ops::FloatTensorOps;
+    use burn::tensor::{Device, DeviceType, TensorData};
+    use burn_cubecl::CubeBackend;
+    use burn_cubecl::ops::into_data_sync;
+    use nn_dropout::{Index, Probability};
+
+    use super::*;
+
+    /// A tensor for which one launch would do, in many.
+    #[test]
+    fn launches_together_are_one() {
+        #[cfg(feature = "vulkan")]
+        let devices = Device::enumerate(DeviceType::Vulkan);
+        #[cfg(not(feature = "vulkan"))]
+        let devices: Vec<Device> = Vec::new();
+        for device in devices {
+            let DispatchDevice::Cube(device) = device.as_dispatch().clone() else { unreachable!() };
+            let mask = Mask::philox(1, 2, 3, Probability::new(0.4).unwrap());
+            for index in [
+                Index::endless(),
+                Index::new(5, [(1000, 1)]),
+                Index::new(7, [(10, 500), (6, 0), (16, 1)]),
+                Index::new(u64::MAX - 100, [(3, 1 << 40), (20, 8), (16, u64::MAX)]),
+                Index::new(0, [(2, 1), (1 << 40, 0)]),
+            ] {
+                for count in [960, 955] {
+                    let x: Vec<f32> = (0..count).map(|i| i as f32 - 300.5).collect();
+                    let draw = Draw::dropout(mask.clone()).with_index(index.clone());
+                    let expected = draw.forward_to_vec(&x).unwrap();
+                    for most in [1, 8, 24, 100, 500, 2000] {
+                        let data = TensorData::new(x.clone(), [count as usize]);
+                        let tensor = CubeBackend::float_from_data(data, &device);
+                        let noisy = into_data_sync(apply_in_parts(tensor, &draw, most)).try_to_vec::<f32>().unwrap();
+                        assert_eq!(noisy, expected, "{index:?}, {count} elements, at most {most} at once");
+                    }
+                }
+            }
+        }
+    }
 }

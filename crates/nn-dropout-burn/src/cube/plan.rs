@@ -145,13 +145,17 @@ pub fn parts(draw: &Draw, count: u64, most: u64) -> Vec<Part> {
             return parts.push(part);
         }
         let (&(_, stride), inner) = axes.split_first().expect("a draw of more than one element has an axis");
-        let row: u64 = inner.iter().map(|(size, _)| size).product();
+        let row = inner.iter().fold(1, |row: u64, (size, _)| row.saturating_mul(*size));
         let rows = (most / row).max(1);
-        for at in (0..count / row).step_by(rows as usize) {
-            let now = rows.min(count / row - at);
-            let axes = [(now, stride)].into_iter().filter(|_| now > 1).chain(inner.iter().copied()).collect();
-            let start = start.wrapping_add(at.wrapping_mul(stride));
-            share(Part { first: first + at * row, count: now * row, start, axes }, most, parts);
+        for at in (0..count.div_ceil(row)).step_by(rows as usize) {
+            let outer = [(rows, stride)].into_iter().filter(|_| rows > 1);
+            let part = Part {
+                first: first + at * row,
+                count: (rows.saturating_mul(row)).min(count - at * row),
+                start: start.wrapping_add(at.wrapping_mul(stride)),
+                axes: outer.chain(inner.iter().copied()).collect(),
+            };
+            share(part, most, parts);
         }
     }
     let axes = draw.index().axes().iter().map(|axis| (axis.size, axis.stride)).collect();
@@ -168,7 +172,7 @@ pub struct Places {
     pub skip: u32,
     pub start: u64,
     /// The axes, the fastest first: sizes and strides.
-    pub axes: Vec<(u64, u64)>,
+    axes: Vec<(u64, u64)>,
 }
 
 impl Part {
@@ -193,6 +197,17 @@ impl Part {
 }
 
 impl Places {
+    /// The sizes of all axes but the slowest. A part has fewer elements than the longest of them may.
+    pub fn sizes(&self) -> impl Iterator<Item = u32> {
+        let inner = &self.axes[..self.axes.len() - 1];
+        inner.iter().map(|&(size, _)| size.min(1 << 31) as u32)
+    }
+
+    /// The strides of all axes.
+    pub fn strides(&self) -> impl Iterator<Item = u64> {
+        self.axes.iter().map(|&(_, stride)| stride)
+    }
+
     /// Whether all places have the same upper 32 bits.
     pub fn are_narrow(&self) -> bool {
         let furthest = |sum: u128, &(size, stride): &(u64, u64)| sum + u128::from(size - 1) * u128::from(stride);

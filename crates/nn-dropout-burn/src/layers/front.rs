@@ -54,6 +54,8 @@ pub fn draw(layer: &Layer, training: &Param<Flag>, device: &Device, shape: &[usi
 /// If the tensor is not of floats, or has more elements than the draw.
 #[track_caller]
 pub fn apply<const D: usize>(input: Tensor<D>, draw: Draw) -> Tensor<D> {
+    // A backend that fuses operations would say it much later.
+    expect(draw.check(input.shape().num_elements()));
     Tensor::from_dispatch(Dispatch::apply_draw(input.into_dispatch(), draw))
 }
 
