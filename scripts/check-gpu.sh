@@ -17,13 +17,14 @@ fi
 export NN_DROPOUT_GPU=required XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 
 # All other crates have the features of the usual tests, and so are not compiled again.
-gpu() { cargo "$1" --workspace --locked --features nn-dropout-cli/vulkan,nn-dropout-cli/wgpu "${@:2}"; }
+features=nn-dropout-cli/vulkan,nn-dropout-cli/wgpu
+gpu() { cargo "$1" --workspace --locked --features "$features" "${@:2}"; }
 gpu test --lib cube::
 gpu test --test cube
 # Without a Vulkan driver the device is OpenGL's, and the kernel WGSL. Burn's own matrix products crash Mesa's Vulkan driver, up to
 # 25.0 at least, so the trainings are here.
 VK_DRIVER_FILES=/dev/null gpu test --test cube --test device
 
-gpu clippy --all-targets -- -D warnings
-# What can be checked of CUDA without CUDA.
-DOCS_RS=1 cargo check --locked -p nn-dropout-burn --features cuda
+# With `DOCS_RS`, CUDA's crates can be checked without CUDA.
+features+=,nn-dropout-cli/cuda
+DOCS_RS=1 gpu clippy --all-targets -- -D warnings

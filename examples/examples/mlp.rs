@@ -1,5 +1,5 @@
-//! A perceptron that reads handwritten digits, with dropout and without. Only a tenth of the digits is for training, so the network
-//! without dropout learns them by heart.
+//! A perceptron that reads handwritten digits, with dropout and without. Every fifth label of the training part is wrong. Without
+//! dropout the network learns the wrong ones by heart too.
 //!
 //! ```sh
 //! cargo run --release -p nn-dropout-examples --example mlp
@@ -60,10 +60,13 @@ fn train(p: f64, seed: u64) -> [f64; 2] {
     let autodiff = device.clone().autodiff();
     device.seed(seed); // the weights
     manual_seed(seed); // the masks
-    let (train, validation) = digits(10);
+    let (mut train, validation) = digits(4);
+    for digit in train.iter_mut().step_by(5) {
+        digit.label = (digit.label + 1) % 10;
+    }
     let mut model = Mlp::new(p, &autodiff);
     let mut optimizer = AdamWConfig::new().init();
-    for epoch in 0..60 {
+    for epoch in 0..40 {
         for batch in batches(train.len(), 32, seed, epoch) {
             let (x, labels) = tensors(&train, &batch, &autodiff);
             let loss = CrossEntropyLossConfig::new().init(&autodiff).forward(model.forward(x), labels);
@@ -77,12 +80,12 @@ fn train(p: f64, seed: u64) -> [f64; 2] {
 }
 
 fn main() {
-    println!("p    training  validation    (means of five seeds)");
-    let [without, with] = [0.0, 0.4].map(|p| {
-        let runs: Vec<[f64; 2]> = (0..5).map(|seed| train(p, seed)).collect();
-        let [training, validation] = [0, 1].map(|part| runs.iter().map(|run| run[part]).sum::<f64>() / 5.0);
+    println!("p    training  validation    (means of three seeds)");
+    let [without, with] = [0.0, 0.5].map(|p| {
+        let runs: Vec<[f64; 2]> = (0..3).map(|seed| train(p, seed)).collect();
+        let [training, validation] = [0, 1].map(|part| runs.iter().map(|run| run[part]).sum::<f64>() / 3.0);
         println!("{p:.1}  {:6.1} %  {:8.1} %", 100.0 * training, 100.0 * validation);
         validation
     });
-    assert!(with > without);
+    assert!(with > without + 0.02);
 }

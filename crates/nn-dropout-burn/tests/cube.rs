@@ -147,7 +147,7 @@ fn any_draw_does_what_it_does_on_the_cpu() {
 
 #[test]
 fn infinities_and_zeros_are_those_of_the_cpu() {
-    let x = vec![f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 0.0, -0.0, 1.0, -1.0, f32::MAX].repeat(16);
+    let x = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 0.0, -0.0, 1.0, -1.0, f32::MAX].repeat(16);
     for device in devices() {
         for effect in [Effect::Dropout, Effect::Alpha, Effect::DropKey, Effect::Drop, Effect::GaussianDropout] {
             let mask = Mask::philox(42, 0, 0, Probability::new(0.5).unwrap());

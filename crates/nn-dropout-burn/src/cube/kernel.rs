@@ -28,7 +28,7 @@ pub struct Amounts {
     second: InputScalar,
     third: InputScalar,
     fourth: InputScalar,
-    /// A 0 that the compiler does not know: see [`rounded`].
+    /// A 0 that the compiler does not know: see [`unfused`].
     zero: u32,
 }
 

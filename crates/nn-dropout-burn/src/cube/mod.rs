@@ -1,5 +1,12 @@
-//! All GPUs: the extension operation as one CubeCL kernel, which draws bits where they are used. `plan` says what a launch does,
-//! `kernel` does it, `random` draws.
+//! All GPUs: the extension operation as one kernel in `CubeCL`, which draws bits where they are used. `plan` says what a launch
+//! does, `kernel` does it, `random` draws.
+
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::used_underscore_binding,
+    reason = "what a kernel takes has other types on the GPU"
+)]
 
 mod kernel;
 mod plan;

@@ -56,6 +56,11 @@ pub fn draw(layer: &Layer, training: &Param<Flag>, device: &Device, shape: &[usi
 pub fn apply<const D: usize>(input: Tensor<D>, draw: Draw) -> Tensor<D> {
     // A backend that fuses operations would say it much later.
     expect(draw.check(input.shape().num_elements()));
+    noisy(input, draw)
+}
+
+/// The same for a draw that was drawn for the tensor.
+fn noisy<const D: usize>(input: Tensor<D>, draw: Draw) -> Tensor<D> {
     Tensor::from_dispatch(Dispatch::apply_draw(input.into_dispatch(), draw))
 }
 
@@ -63,7 +68,7 @@ pub fn apply<const D: usize>(input: Tensor<D>, draw: Draw) -> Tensor<D> {
 #[track_caller]
 pub fn forward<const D: usize>(layer: &Layer, training: &Param<Flag>, input: Tensor<D>) -> Tensor<D> {
     match draw(layer, training, &input.device(), input.shape().as_slice()) {
-        Some(draw) => apply(input, draw),
+        Some(draw) => noisy(input, draw),
         None => input,
     }
 }
