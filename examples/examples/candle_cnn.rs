@@ -48,7 +48,7 @@ fn main() -> Result<()> {
         dropout: Dropout2d::new(0.2),
     };
     let mut optimizer = AdamW::new(variables.all_vars(), ParamsAdamW { lr: 3e-3, ..ParamsAdamW::default() })?;
-    for epoch in 0..10 {
+    for epoch in 0..20 {
         for batch in batches(train.len(), 32, 42, epoch) {
             let (x, labels) = tensors(&train, &batch)?;
             optimizer.backward_step(&cross_entropy(&model.forward(&x, true)?, &labels)?)?;

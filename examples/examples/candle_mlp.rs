@@ -31,8 +31,8 @@ fn tensors(digits: &[Digit], numbers: &[usize]) -> Result<(Tensor, Tensor)> {
     Ok((Tensor::from_vec(pixels, (count, 64), &Device::Cpu)?, Tensor::from_vec(labels, count, &Device::Cpu)?))
 }
 
-/// The accuracy on the digits that were not for training, and the weights of the first layer.
-fn train(seed: u64) -> Result<(f64, Vec<f32>)> {
+/// The accuracy on the digits that were not for training, and all weights and biases.
+fn train(seed: u64) -> Result<(f64, Vec<Vec<f32>>)> {
     manual_seed(seed);
     let (train, validation) = digits(4);
     let variables = VarMap::new();
@@ -54,7 +54,9 @@ fn train(seed: u64) -> Result<(f64, Vec<f32>)> {
     let (x, labels) = tensors(&validation, &all)?;
     let guesses = model.forward(&x, false)?.argmax(D::Minus1)?.to_dtype(DType::I64)?;
     let right = guesses.eq(&labels)?.to_dtype(DType::F64)?.mean_all()?.to_scalar()?;
-    Ok((right, model.first.weight().flatten_all()?.to_vec1()?))
+    let parameters = [&model.first, &model.second].into_iter().flat_map(|layer| [Some(layer.weight()), layer.bias()]);
+    let weights = parameters.flatten().map(|tensor| tensor.flatten_all()?.to_vec1()).collect::<Result<_>>()?;
+    Ok((right, weights))
 }
 
 fn main() -> Result<()> {

@@ -1,4 +1,4 @@
-//! A training that is saved after half of its steps and resumed in a new process ends with the bytes of one that ran through.
+//! A training that is saved after half of its steps and resumed from what was saved ends with the bytes of one that ran through.
 //! What has to be saved is the model, the optimiser and the generator.
 //!
 //! ```sh
@@ -29,7 +29,7 @@ struct Training {
     generator: Generator,
 }
 
-/// What is written to disk.
+/// What a program writes to disk. Here it stays in memory.
 struct Checkpoint {
     weights: Vec<u8>,
     optimizer: Vec<u8>,
