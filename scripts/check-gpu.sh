@@ -20,10 +20,10 @@ export NN_DROPOUT_GPU=required XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 features=nn-dropout-cli/vulkan,nn-dropout-cli/wgpu
 gpu() { cargo "$1" --workspace --locked --features "$features" "${@:2}"; }
 gpu test --lib cube::
-gpu test --test cube
+gpu test --test cube --test cube_memory
 # Without a Vulkan driver the device is OpenGL's, and the kernel WGSL. Burn's own matrix products crash Mesa's Vulkan driver, up to
 # 25.0 at least, so the trainings are here.
-VK_DRIVER_FILES=/dev/null gpu test --test cube --test device
+VK_DRIVER_FILES=/dev/null gpu test --test cube --test cube_memory --test device
 
 # With `DOCS_RS`, CUDA's crates can be checked without CUDA.
 features+=,nn-dropout-cli/cuda
