@@ -5,11 +5,11 @@
 //! cargo run --release -p nn-dropout-examples --example candle_cnn
 //! ```
 
-use candle_core::{D, DType, Device, Module, Result, Tensor};
+use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::loss::cross_entropy;
 use candle_nn::{AdamW, Conv2d, Conv2dConfig, Linear, Optimizer, ParamsAdamW, VarMap, conv2d, linear};
 use nn_dropout_candle::{DropBlock2d, Dropout2d, default_generator, manual_seed, seeded_var_builder};
-use nn_dropout_examples::{Digit, batches, digits, rows};
+use nn_dropout_examples::{accuracy_in_candle, batches, digits, in_candle};
 
 struct Cnn {
     first: Conv2d,
@@ -20,18 +20,13 @@ struct Cnn {
 }
 
 impl Cnn {
-    /// Logits of `[image, 1, 8, 8]`.
+    /// Logits of `[image, 64]`.
     fn forward(&self, images: &Tensor, train: bool) -> Result<Tensor> {
-        let maps = self.drop_block.forward(&self.first.forward(images)?.relu()?, train)?;
+        let images = images.reshape(((), 1, 8, 8))?;
+        let maps = self.drop_block.forward(&self.first.forward(&images)?.relu()?, train)?;
         let maps = self.dropout.forward(&self.second.forward(&maps.max_pool2d(2)?)?.relu()?, train)?;
         self.output.forward(&maps.flatten_from(1)?)
     }
-}
-
-fn tensors(digits: &[Digit], numbers: &[usize]) -> Result<(Tensor, Tensor)> {
-    let (pixels, labels) = rows(digits, numbers);
-    let count = numbers.len();
-    Ok((Tensor::from_vec(pixels, (count, 1, 8, 8), &Device::Cpu)?, Tensor::from_vec(labels, count, &Device::Cpu)?))
 }
 
 fn main() -> Result<()> {
@@ -50,14 +45,13 @@ fn main() -> Result<()> {
     let mut optimizer = AdamW::new(variables.all_vars(), ParamsAdamW { lr: 3e-3, ..ParamsAdamW::default() })?;
     for epoch in 0..20 {
         for batch in batches(train.len(), 32, 42, epoch) {
-            let (x, labels) = tensors(&train, &batch)?;
+            let (x, labels) = in_candle(&train, &batch)?;
             optimizer.backward_step(&cross_entropy(&model.forward(&x, true)?, &labels)?)?;
         }
     }
     let all: Vec<usize> = (0..validation.len()).collect();
-    let (x, labels) = tensors(&validation, &all)?;
-    let guesses = model.forward(&x, false)?.argmax(D::Minus1)?.to_dtype(DType::I64)?;
-    let right: f64 = guesses.eq(&labels)?.to_dtype(DType::F64)?.mean_all()?.to_scalar()?;
+    let (x, labels) = in_candle(&validation, &all)?;
+    let right = accuracy_in_candle(&model.forward(&x, false)?, &labels)?;
     println!("{} and {}: validation accuracy {:.1} %", model.drop_block, model.dropout, 100.0 * right);
     assert!(right > 0.9);
     Ok(())

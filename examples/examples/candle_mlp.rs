@@ -5,11 +5,11 @@
 //! cargo run --release -p nn-dropout-examples --example candle_mlp
 //! ```
 
-use candle_core::{D, DType, Device, Module, Result, Tensor};
+use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::loss::cross_entropy;
 use candle_nn::{AdamW, Linear, Optimizer, ParamsAdamW, VarMap, linear};
 use nn_dropout_candle::{Dropout, default_generator, manual_seed, seeded_var_builder};
-use nn_dropout_examples::{Digit, batches, digits, rows};
+use nn_dropout_examples::{accuracy_in_candle, batches, digits, in_candle};
 
 struct Mlp {
     first: Linear,
@@ -23,12 +23,6 @@ impl Mlp {
         let hidden = self.dropout.forward(&self.first.forward(x)?.relu()?, train)?;
         self.second.forward(&hidden)
     }
-}
-
-fn tensors(digits: &[Digit], numbers: &[usize]) -> Result<(Tensor, Tensor)> {
-    let (pixels, labels) = rows(digits, numbers);
-    let count = numbers.len();
-    Ok((Tensor::from_vec(pixels, (count, 64), &Device::Cpu)?, Tensor::from_vec(labels, count, &Device::Cpu)?))
 }
 
 /// The accuracy on the digits that were not for training, and all weights and biases.
@@ -46,14 +40,13 @@ fn train(seed: u64) -> Result<(f64, Vec<Vec<f32>>)> {
     let mut optimizer = AdamW::new(variables.all_vars(), ParamsAdamW { lr: 1e-3, ..ParamsAdamW::default() })?;
     for epoch in 0..15 {
         for batch in batches(train.len(), 32, seed, epoch) {
-            let (x, labels) = tensors(&train, &batch)?;
+            let (x, labels) = in_candle(&train, &batch)?;
             optimizer.backward_step(&cross_entropy(&model.forward(&x, true)?, &labels)?)?;
         }
     }
     let all: Vec<usize> = (0..validation.len()).collect();
-    let (x, labels) = tensors(&validation, &all)?;
-    let guesses = model.forward(&x, false)?.argmax(D::Minus1)?.to_dtype(DType::I64)?;
-    let right = guesses.eq(&labels)?.to_dtype(DType::F64)?.mean_all()?.to_scalar()?;
+    let (x, labels) = in_candle(&validation, &all)?;
+    let right = accuracy_in_candle(&model.forward(&x, false)?, &labels)?;
     let parameters = [&model.first, &model.second].into_iter().flat_map(|layer| [Some(layer.weight()), layer.bias()]);
     let weights = parameters.flatten().map(|tensor| tensor.flatten_all()?.to_vec1()).collect::<Result<_>>()?;
     Ok((right, weights))

@@ -15,7 +15,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use nn_dropout_burn::{
     DropConnect, DropConnectConfig, Dropout, DropoutConfig, EmbeddingDropout, EmbeddingDropoutConfig, manual_seed,
 };
-use nn_dropout_examples::batches;
+use nn_dropout_examples::{accuracy_in_burn, batches};
 
 /// So many characters of a line are looked at.
 const LENGTH: usize = 24;
@@ -117,8 +117,7 @@ fn main() {
     }
     let all: Vec<usize> = (0..validation.len()).collect();
     let (lines, labels) = tensors(&validation, &all, &device);
-    let guesses = model.valid().forward(lines).argmax(1).squeeze_dim::<1>(1);
-    let right = guesses.equal(labels).int().sum().into_scalar::<i64>() as f64 / validation.len() as f64;
+    let right = accuracy_in_burn(model.valid().forward(lines), labels);
     println!("{} lines to train on, {} others: {:.1} % right", train.len(), validation.len(), 100.0 * right);
     assert!(right > 0.8);
 }

@@ -10,9 +10,9 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::nn::{Linear, LinearConfig};
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use nn_dropout_burn::{Dropout, DropoutConfig, manual_seed};
-use nn_dropout_examples::{Digit, batches, digits, rows};
+use nn_dropout_examples::{accuracy_in_burn, batches, digits, in_burn};
 
 #[derive(Module, Debug)]
 struct Mlp {
@@ -40,20 +40,6 @@ impl Mlp {
     }
 }
 
-fn tensors(digits: &[Digit], numbers: &[usize], device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
-    let (pixels, labels) = rows(digits, numbers);
-    let (pixels, labels) = (TensorData::new(pixels, [numbers.len(), 64]), TensorData::new(labels, [numbers.len()]));
-    (Tensor::from_data(pixels, device), Tensor::from_data(labels, device))
-}
-
-/// The share of the digits that the model reads right.
-fn accuracy(model: &Mlp, digits: &[Digit], device: &Device) -> f64 {
-    let all: Vec<usize> = (0..digits.len()).collect();
-    let (x, labels) = tensors(digits, &all, device);
-    let right = model.forward(x).argmax(1).squeeze_dim::<1>(1).equal(labels).int().sum().into_scalar::<i64>();
-    right as f64 / digits.len() as f64
-}
-
 /// The accuracies of a network on both parts.
 fn train(p: f64, seed: u64) -> [f64; 2] {
     let device = Device::flex();
@@ -68,7 +54,7 @@ fn train(p: f64, seed: u64) -> [f64; 2] {
     let mut optimizer = AdamWConfig::new().init();
     for epoch in 0..40 {
         for batch in batches(train.len(), 32, seed, epoch) {
-            let (x, labels) = tensors(&train, &batch, &autodiff);
+            let (x, labels) = in_burn(&train, &batch, &autodiff);
             let loss = CrossEntropyLossConfig::new().init(&autodiff).forward(model.forward(x), labels);
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             model = optimizer.step(1e-3, model, gradients);
@@ -76,7 +62,11 @@ fn train(p: f64, seed: u64) -> [f64; 2] {
     }
     // Without autodiff, dropout does nothing.
     let model = model.valid();
-    [&train, &validation].map(|part| accuracy(&model, part, &device))
+    [&train, &validation].map(|part| {
+        let all: Vec<usize> = (0..part.len()).collect();
+        let (x, labels) = in_burn(part, &all, &device);
+        accuracy_in_burn(model.forward(x), labels)
+    })
 }
 
 fn main() {

@@ -11,9 +11,9 @@ use burn::nn::{Linear, LinearConfig};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::store::{ModuleSnapshot, SafetensorsStore};
 use burn::tensor::activation::relu;
-use burn::tensor::{Bytes, Device, Int, Tensor, TensorData};
+use burn::tensor::{Bytes, Device, Tensor};
 use nn_dropout_burn::{Dropout, DropoutConfig, Generator, GeneratorState};
-use nn_dropout_examples::{batches, digits, rows};
+use nn_dropout_examples::{batches, digits, in_burn};
 
 #[derive(Module, Debug)]
 struct Mlp {
@@ -53,9 +53,7 @@ impl Training {
         let device = Device::flex().autodiff();
         let (train, _) = digits(4);
         for batch in batches(train.len(), 32, 42, epoch) {
-            let (pixels, labels) = rows(&train, &batch);
-            let x = Tensor::<2>::from_data(TensorData::new(pixels, [batch.len(), 64]), &device);
-            let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [batch.len()]), &device);
+            let (x, labels) = in_burn(&train, &batch, &device);
             let Mlp { first, second, dropout } = &self.model;
             let logits = second.forward(dropout.forward(relu(first.forward(x))));
             let loss = CrossEntropyLossConfig::new().init(&device).forward(logits, labels);

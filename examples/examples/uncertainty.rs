@@ -9,10 +9,10 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::nn::{Linear, LinearConfig};
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::activation::{relu, softmax};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use nn_dropout::MonteCarlo;
 use nn_dropout_burn::{Dropout, DropoutConfig, Generator, Mode};
-use nn_dropout_examples::{Digit, batches, digits, rows};
+use nn_dropout_examples::{Digit, batches, digits, in_burn};
 
 #[derive(Module, Debug)]
 struct Mlp {
@@ -30,7 +30,7 @@ impl Mlp {
 /// The mean of 50 predictions, and how uncertain each is: its entropy, in nats.
 fn predict(model: &Mlp, generator: &Generator, digits: &[Digit], device: &Device) -> (Vec<f64>, Vec<f64>) {
     let all: Vec<usize> = (0..digits.len()).collect();
-    let x = Tensor::<2>::from_data(TensorData::new(rows(digits, &all).0, [digits.len(), 64]), device);
+    let (x, _) = in_burn(digits, &all, device);
     // The 50 networks are the same in every call.
     generator.manual_seed(7);
     let mut statistics = MonteCarlo::new(10);
@@ -55,9 +55,7 @@ fn main() {
     let mut optimizer = AdamWConfig::new().init();
     for epoch in 0..20 {
         for batch in batches(train.len(), 32, 42, epoch) {
-            let (pixels, labels) = rows(&train, &batch);
-            let x = Tensor::<2>::from_data(TensorData::new(pixels, [batch.len(), 64]), &autodiff);
-            let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [batch.len()]), &autodiff);
+            let (x, labels) = in_burn(&train, &batch, &autodiff);
             let loss = CrossEntropyLossConfig::new().init(&autodiff).forward(model.forward(x), labels);
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             model = optimizer.step(1e-3, model, gradients);

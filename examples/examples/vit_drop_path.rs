@@ -9,9 +9,9 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::activation::{gelu, softmax};
-use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use burn::tensor::{Device, Distribution, Tensor};
 use nn_dropout_burn::{DropPath, DropPathConfig, manual_seed};
-use nn_dropout_examples::{Digit, batches, digits, rows};
+use nn_dropout_examples::{accuracy_in_burn, batches, digits, in_burn};
 
 const WIDTH: usize = 32;
 const HEADS: usize = 4;
@@ -89,12 +89,6 @@ impl Block {
     }
 }
 
-fn tensors(digits: &[Digit], numbers: &[usize], device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
-    let (pixels, labels) = rows(digits, numbers);
-    let (pixels, labels) = (TensorData::new(pixels, [numbers.len(), 64]), TensorData::new(labels, [numbers.len()]));
-    (Tensor::from_data(pixels, device), Tensor::from_data(labels, device))
-}
-
 fn main() {
     let device = Device::flex();
     let autodiff = device.clone().autodiff();
@@ -107,16 +101,15 @@ fn main() {
     for epoch in 0..epochs {
         let learning_rate = 3e-3 * (1.0 - epoch as f64 / epochs as f64);
         for batch in batches(train.len(), 32, 42, epoch) {
-            let (x, labels) = tensors(&train, &batch, &autodiff);
+            let (x, labels) = in_burn(&train, &batch, &autodiff);
             let loss = CrossEntropyLossConfig::new().init(&autodiff).forward(model.forward(x), labels);
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             model = optimizer.step(learning_rate, model, gradients);
         }
     }
     let all: Vec<usize> = (0..validation.len()).collect();
-    let (x, labels) = tensors(&validation, &all, &device);
-    let guesses = model.valid().forward(x).argmax(1).squeeze_dim::<1>(1);
-    let right = guesses.equal(labels).int().sum().into_scalar::<i64>() as f64 / validation.len() as f64;
+    let (x, labels) = in_burn(&validation, &all, &device);
+    let right = accuracy_in_burn(model.valid().forward(x), labels);
     for block in &model.blocks {
         print!("DropPath(p={:.2}) ", block.drop_path.prob());
     }

@@ -1,7 +1,10 @@
-//! What several examples need: handwritten digits, in batches.
+//! What several examples need: handwritten digits in batches, as tensors, and how many were read right.
 
 #![allow(clippy::missing_panics_doc, reason = "the digits are part of the repository")]
 
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use candle_core::Device::Cpu;
+use candle_core::{D, DType, Result};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -39,7 +42,44 @@ pub fn batches(rows: usize, size: usize, seed: u64, epoch: usize) -> Vec<Vec<usi
 }
 
 /// The pixels and the labels of these rows, one after the other.
-pub fn rows(digits: &[Digit], rows: &[usize]) -> (Vec<f32>, Vec<i64>) {
+fn rows(digits: &[Digit], rows: &[usize]) -> (Vec<f32>, Vec<i64>) {
     let pixels = rows.iter().flat_map(|&row| digits[row].pixels.iter().copied()).collect();
     (pixels, rows.iter().map(|&row| digits[row].label).collect())
+}
+
+/// The same as tensors of Burn: `[row, 64]` and `[row]`.
+pub fn in_burn(digits: &[Digit], numbers: &[usize], device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
+    let (pixels, labels) = rows(digits, numbers);
+    let (pixels, labels) = (TensorData::new(pixels, [numbers.len(), 64]), TensorData::new(labels, [numbers.len()]));
+    (Tensor::from_data(pixels, device), Tensor::from_data(labels, device))
+}
+
+/// The share of the labels that the logits, `[row, label]`, are highest for.
+pub fn accuracy_in_burn(logits: Tensor<2>, labels: Tensor<1, Int>) -> f64 {
+    let rows = labels.dims()[0] as f64;
+    logits.argmax(1).squeeze_dim::<1>(1).equal(labels).int().sum().into_scalar::<i64>() as f64 / rows
+}
+
+/// The same as tensors of candle.
+///
+/// # Errors
+///
+/// Those of candle.
+pub fn in_candle(digits: &[Digit], numbers: &[usize]) -> Result<(candle_core::Tensor, candle_core::Tensor)> {
+    let ((pixels, labels), count) = (rows(digits, numbers), numbers.len());
+    let [pixels, labels] = [
+        candle_core::Tensor::from_vec(pixels, (count, 64), &Cpu)?,
+        candle_core::Tensor::from_vec(labels, count, &Cpu)?,
+    ];
+    Ok((pixels, labels))
+}
+
+/// The share of the labels that the logits, `[row, label]`, are highest for.
+///
+/// # Errors
+///
+/// Those of candle.
+pub fn accuracy_in_candle(logits: &candle_core::Tensor, labels: &candle_core::Tensor) -> Result<f64> {
+    let guesses = logits.argmax(D::Minus1)?.to_dtype(labels.dtype())?;
+    guesses.eq(labels)?.to_dtype(DType::F64)?.mean_all()?.to_scalar()
 }
