@@ -8,20 +8,16 @@ use crate::case::Op;
 use crate::measure::Contender;
 
 pub fn contenders<'a, T: Number>(op: Op, p: f64, input: &[T]) -> Vec<Contender<'a, T>> {
-    if op == Op::GaussianNoise {
-        let (ours, burns) = (nn_dropout_burn::GaussianNoiseConfig::new(p), burn::nn::GaussianNoiseConfig::new(p));
-        let (ours, burns) = (ours.init(), burns.init());
-        return vec![
-            contender(OURS_BURN, op, input, move |x| ours.forward(x)),
-            contender("burn", op, input, move |x| burns.forward(x)),
-        ];
+    macro_rules! both {
+        ($config:ident) => {{
+            let (ours, burns) = (nn_dropout_burn::$config::new(p).init(), burn::nn::$config::new(p).init());
+            vec![
+                contender(OURS_BURN, op, input, move |x| ours.forward(x)),
+                contender("burn", op, input, move |x| burns.forward(x)),
+            ]
+        }};
     }
-    let (ours, burns) = (nn_dropout_burn::DropoutConfig::new(p), burn::nn::DropoutConfig::new(p));
-    let (ours, burns) = (ours.init(), burns.init());
-    vec![
-        contender(OURS_BURN, op, input, move |x| ours.forward(x)),
-        contender("burn", op, input, move |x| burns.forward(x)),
-    ]
+    if op == Op::GaussianNoise { both!(GaussianNoiseConfig) } else { both!(DropoutConfig) }
 }
 
 fn contender<'a, T: Number>(

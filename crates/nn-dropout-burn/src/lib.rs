@@ -28,7 +28,7 @@
 //! - recurrent and generative networks: [`Zoneout`], [`LabelDropout`]
 //! - graphs: [`EdgeDropout`], [`NodeDropout`]
 //!
-//! [`DropoutLayer`] is one of any kind that takes one tensor. [`ConcreteDropout`] learns its p, and is here only.
+//! [`DropoutLayer`] is one of any kind that takes one tensor. [`ConcreteDropout`] learns its p.
 //!
 //! # Backends
 //!

@@ -54,6 +54,12 @@ pub trait DropoutBackend: Backend {
     }
 }
 
+/// The end of tensors that are not of floats.
+#[track_caller]
+pub fn refuse(dtype: DType) -> ! {
+    panic!("dropout takes tensors of f64, f32, f16 or bf16, but got {dtype:?}")
+}
+
 /// What the draw makes of a tensor of one number.
 fn noisy(draw: &Draw, number: f32, shape: Shape, dtype: DType) -> TensorData {
     fn data<T: Element + BurnElement>(draw: &Draw, number: f32, shape: Shape) -> TensorData {
@@ -66,7 +72,7 @@ fn noisy(draw: &Draw, number: f32, shape: Shape, dtype: DType) -> TensorData {
         DType::F32 => data::<f32>(draw, number, shape),
         DType::F16 => data::<f16>(draw, number, shape),
         DType::BF16 => data::<bf16>(draw, number, shape),
-        other => panic!("dropout takes tensors of f64, f32, f16 or bf16, but got {other:?}"),
+        other => refuse(other),
     }
 }
 
@@ -90,7 +96,7 @@ impl DropoutBackend for Flex {
             DType::F32 => apply_to_slice::<f32>(input, &draw),
             DType::F16 => apply_to_slice::<f16>(input, &draw),
             DType::BF16 => apply_to_slice::<bf16>(input, &draw),
-            other => panic!("dropout takes tensors of f64, f32, f16 or bf16, but got {other:?}"),
+            other => refuse(other),
         }
     }
 }

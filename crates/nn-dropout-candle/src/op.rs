@@ -7,7 +7,7 @@ use candle_core::op::Add;
 use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, CustomOp2, DType, Error, Layout, MetalStorage, Result, Shape, Tensor, bail,
 };
-use nn_dropout::{Draw, Effect, Element};
+use nn_dropout::{Axis, Draw, Effect, Element, Index};
 use rayon::prelude::*;
 
 /// A [`Draw`] as an operation of candle, for noise that no layer makes: `y = noise(x)` with [`Tensor::apply_op1`], and
@@ -207,54 +207,46 @@ struct View<'a, T> {
     /// From the first element on.
     memory: &'a [T],
     count: usize,
-    /// Size and stride of each axis. Axes that continue each other are one.
-    axes: Vec<[usize; 2]>,
+    /// Which number each has in it.
+    index: Index,
 }
 
 impl<'a, T: Copy> View<'a, T> {
     fn new(memory: &'a [T], layout: &Layout) -> Self {
-        let mut axes: Vec<[usize; 2]> = Vec::with_capacity(layout.dims().len());
-        for (&size, &stride) in layout.dims().iter().zip(layout.stride()).filter(|(size, _)| **size != 1) {
-            match axes.last_mut() {
-                Some(outer) if outer[1] == size * stride => *outer = [outer[0] * size, stride],
-                _ => axes.push([size, stride]),
-            }
-        }
+        let axes = layout.dims().iter().zip(layout.stride());
+        let index = Index::new(0, axes.map(|(&size, &stride)| (size as u64, stride as u64)));
         // Without elements, the first one may be anywhere.
         let memory = memory.get(layout.start_offset()..).unwrap_or_default();
-        Self { memory, count: layout.shape().elem_count(), axes }
+        Self { memory, count: layout.shape().elem_count(), index }
     }
 
     /// All elements, if they are in this order in memory too.
     fn as_slice(&self) -> Option<&'a [T]> {
-        match *self.axes {
+        match self.index.axes() {
             _ if self.count == 0 => Some(&[]),
-            [] | [[_, 1]] => Some(&self.memory[..self.count]),
+            [] | [Axis { stride: 1, .. }] => Some(&self.memory[..self.count]),
             _ => None,
         }
     }
 
     /// Fills `output` with the elements from number `first` on.
     fn copy(&self, first: usize, mut output: &mut [T]) {
-        let Some(([size, stride], outer)) = self.axes.split_last() else { return output.fill(self.memory[0]) };
-        let (mut row, mut column) = (first / size, first % size);
+        let Some(&Axis { size, stride }) = self.index.axes().last() else { return output.fill(self.memory[0]) };
+        let (size, mut first) = (size as usize, first);
         while !output.is_empty() {
-            let (now, later) = output.split_at_mut(output.len().min(size - column));
-            let (mut start, mut rest) = (column * stride, row);
-            for [size, stride] in outer.iter().rev() {
-                start += rest % size * stride;
-                rest /= size;
-            }
-            match (stride, &self.memory[start..]) {
+            // What is left of the row.
+            let (now, later) = output.split_at_mut(output.len().min(size - first % size));
+            match (stride, &self.memory[self.index.bit(first as u64) as usize..]) {
                 (0, memory) => now.fill(memory[0]),
                 (1, memory) => now.copy_from_slice(&memory[..now.len()]),
                 (_, memory) => {
-                    for (to, from) in now.iter_mut().zip(memory.iter().step_by(*stride)) {
+                    for (to, from) in now.iter_mut().zip(memory.iter().step_by(stride as usize)) {
                         *to = *from;
                     }
                 }
             }
-            (output, row, column) = (later, row + 1, 0);
+            first += now.len();
+            output = later;
         }
     }
 }

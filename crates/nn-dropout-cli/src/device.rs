@@ -22,7 +22,7 @@ pub fn open(name: DeviceName) -> Result<Device> {
 
 /// The name as a user writes it.
 fn word(name: DeviceName) -> String {
-    format!("{name:?}").to_lowercase()
+    name.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// What Burn calls the device, if the program was built for it.

@@ -5,8 +5,9 @@ use burn_cubecl::cubecl::ir::ElemType;
 use burn_cubecl::cubecl::prelude::*;
 use burn_cubecl::cubecl::std::FastDivmod;
 use burn_cubecl::cubecl::std::tensor::layout::linear::{LinearView, LinearViewMut};
+use nn_dropout::Distribution;
 
-use super::plan::{Formula, Number, Plan, Unit};
+use super::plan::{Formula, Plan, Unit};
 use super::random::{Stream, eight_bits, four_words, normal, uniform};
 
 /// The index map of a launch: that of its elements, or of its units where these are blocks or share their bit. The fastest axis
@@ -252,7 +253,7 @@ fn word(place: (u32, u32), stream: &Stream) -> u32 {
 #[cube]
 fn number(word: u32, pieces: &ComptimeOption<LinearView<'_, u32>>, #[comptime] formula: Formula) -> f32 {
     match comptime!(formula) {
-        Formula::MultiplyBy(Number::Normal) | Formula::Add(Number::Normal) => normal(word, pieces),
+        Formula::MultiplyBy(Distribution::Normal) | Formula::Add(Distribution::Normal) => normal(word, pieces),
         _ => uniform(word),
     }
 }

@@ -13,6 +13,7 @@ mod plan;
 mod random;
 
 use burn::backend::TensorMetadata;
+use burn::backend::cubecl::dtype_to_elem_type;
 use burn::tensor::{DType, Shape};
 use burn_cubecl::cubecl::prelude::*;
 use burn_cubecl::cubecl::std::tensor::layout::linear::LinearViewLaunch;
@@ -23,7 +24,7 @@ use burn_cubecl::tensor::CubeTensor;
 use nn_dropout::{Distribution, Draw, Effect, Mask};
 
 use self::kernel::{AmountsLaunch, MapLaunch, noise};
-use self::plan::{Family, Formula, Number, Part, Plan};
+use self::plan::{Family, Formula, Noise, Part, Plan};
 use self::random::StreamLaunch;
 
 /// So many elements at most go into one launch, so that 32 bits count them.
@@ -50,9 +51,10 @@ fn apply_in_parts(input: CubeTensor, draw: &Draw, most: u64) -> CubeTensor {
         let (client, device) = (input.client.clone(), input.device.clone());
         empty_device_contiguous_dtype(client, device, input.shape(), input.dtype)
     };
-    let words = words(draw, &input);
+    let noise = Noise::of(draw, input.dtype);
+    let words = words(draw.mask(), &noise, &input);
     for part in &parts {
-        launch(&input, &output, inplace, words.as_ref(), draw, part);
+        launch(&input, &output, inplace, words.as_ref(), &noise, part);
     }
     output
 }
@@ -62,12 +64,12 @@ fn launch(
     output: &CubeTensor,
     inplace: bool,
     words: Option<&CubeTensor>,
-    draw: &Draw,
+    drawn: &Noise,
     part: &Part,
 ) {
     let (client, dtype) = (&input.client, input.dtype);
     let places = part.places();
-    let ((family, stream), (formula, numbers)) = (plan::stream(draw.mask()), plan::formula(draw, dtype));
+    let Noise { family, stream, formula, numbers } = *drawn;
     let vector = vector_size(input, [part.first, part.count, u64::from(places.skip)]);
     let plan =
         Plan { family, formula, unit: places.unit, vector, narrow: places.are_narrow(), double: dtype == DType::F64 };
@@ -104,7 +106,7 @@ fn launch(
             StreamLaunch::new(key0, key1, step, layer, high, low),
             AmountsLaunch::new(first, second, third, fourth, 0),
             plan,
-            plan::elem_type(dtype),
+            dtype_to_elem_type(dtype),
             computed_in,
         );
     }
@@ -127,12 +129,12 @@ fn vector_size(input: &CubeTensor, numbers: [u64; 3]) -> usize {
 }
 
 /// What the kernel reads besides the tensor: the bits of a mask that holds them, or what normal numbers are made of.
-fn words(draw: &Draw, input: &CubeTensor) -> Option<CubeTensor> {
-    let words: Vec<u32> = match (plan::stream(draw.mask()).0, plan::formula(draw, input.dtype).0) {
-        (_, Formula::MultiplyBy(Number::Normal) | Formula::Add(Number::Normal)) => {
+fn words(mask: &Mask, noise: &Noise, input: &CubeTensor) -> Option<CubeTensor> {
+    let words: Vec<u32> = match (noise.family, noise.formula) {
+        (_, Formula::MultiplyBy(Distribution::Normal) | Formula::Add(Distribution::Normal)) => {
             Distribution::NORMAL_PIECES.as_flattened().to_vec()
         }
-        (Family::Held, _) => held(draw.mask()),
+        (Family::Held, _) => held(mask),
         _ => return None,
     };
     let (client, device) = (input.client.clone(), input.device.clone());

@@ -4,6 +4,8 @@ use burn::tensor::DType;
 use burn_cubecl::cubecl::ir::{ElemType, FloatKind};
 use nn_dropout::{Affine, Distribution, Draw, Element, Mask, bf16, f16};
 
+use crate::op::refuse;
+
 /// Where bits come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
@@ -22,14 +24,8 @@ pub enum Formula {
     Scale,
     ScaleAndShift,
     Divide,
-    MultiplyBy(Number),
-    Add(Number),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Number {
-    Normal,
-    Uniform,
+    MultiplyBy(Distribution),
+    Add(Distribution),
 }
 
 /// What a unit of eight elements looks like.
@@ -64,16 +60,27 @@ impl Plan {
     }
 }
 
+/// The noise of a draw for elements of a type, in the kernel's terms.
+pub struct Noise {
+    pub family: Family,
+    /// What bits are drawn from: a key, a step, a layer, and two thresholds.
+    pub stream: [u32; 6],
+    pub formula: Formula,
+    pub numbers: Numbers,
+}
+
+impl Noise {
+    pub fn of(draw: &Draw, dtype: DType) -> Self {
+        let ((family, stream), (formula, numbers)) = (stream(draw.mask()), formula(draw, dtype));
+        Self { family, stream, formula, numbers }
+    }
+}
+
 /// The numbers of a formula: scales or a divisor, then shifts, of kept and of dropped elements; or a base and an amount.
 pub type Numbers = [f64; 4];
 
-/// The formula of a draw for elements of a type, and its numbers.
-pub fn formula(draw: &Draw, dtype: DType) -> (Formula, Numbers) {
+fn formula(draw: &Draw, dtype: DType) -> (Formula, Numbers) {
     fn of<T: Element>(draw: &Draw) -> (Formula, Numbers) {
-        let kind = |distribution| match distribution {
-            Distribution::Normal => Number::Normal,
-            Distribution::Uniform => Number::Uniform,
-        };
         let wide = |numbers: [T; 2]| numbers.map(T::widen);
         match draw.affine::<T>() {
             Affine::Scale(scales) => {
@@ -85,8 +92,8 @@ pub fn formula(draw: &Draw, dtype: DType) -> (Formula, Numbers) {
                 (Formula::ScaleAndShift, [kept, dropped, kept_shift, dropped_shift])
             }
             Affine::Divide(divisor) => (Formula::Divide, [divisor.widen(), 0.0, 0.0, 0.0]),
-            Affine::MultiplyBy(number, amount) => (Formula::MultiplyBy(kind(number)), [1.0, amount, 0.0, 0.0]),
-            Affine::Add(number, amount) => (Formula::Add(kind(number)), [0.0, amount, 0.0, 0.0]),
+            Affine::MultiplyBy(number, amount) => (Formula::MultiplyBy(number), [1.0, amount, 0.0, 0.0]),
+            Affine::Add(number, amount) => (Formula::Add(number), [0.0, amount, 0.0, 0.0]),
             other => panic!("the kernel cannot apply {other:?}"),
         }
     }
@@ -95,19 +102,8 @@ pub fn formula(draw: &Draw, dtype: DType) -> (Formula, Numbers) {
         DType::F32 => of::<f32>(draw),
         DType::F16 => of::<f16>(draw),
         DType::BF16 => of::<bf16>(draw),
-        other => panic!("dropout takes tensors of f64, f32, f16 or bf16, but got {other:?}"),
+        other => refuse(other),
     }
-}
-
-/// The type as the kernel knows it.
-pub fn elem_type(dtype: DType) -> ElemType {
-    ElemType::Float(match dtype {
-        DType::F64 => FloatKind::F64,
-        DType::F32 => FloatKind::F32,
-        DType::F16 => FloatKind::F16,
-        DType::BF16 => FloatKind::BF16,
-        other => panic!("dropout takes tensors of f64, f32, f16 or bf16, but got {other:?}"),
-    })
 }
 
 /// The type that products and sums are computed in.
@@ -115,8 +111,7 @@ pub const fn computed_in(dtype: DType) -> ElemType {
     ElemType::Float(if matches!(dtype, DType::F64) { FloatKind::F64 } else { FloatKind::F32 })
 }
 
-/// Where the bits of a mask come from, and what they are drawn from: a key, a step, a layer, and two thresholds.
-pub fn stream(mask: &Mask) -> (Family, [u32; 6]) {
+fn stream(mask: &Mask) -> (Family, [u32; 6]) {
     let (high, low) = mask.thresholds().unwrap_or_default();
     if let Some((seed, layer, step)) = mask.seed_layer_step() {
         return (Family::Philox { ties: low > 0 }, [seed as u32, (seed >> 32) as u32, step, layer, high, low]);

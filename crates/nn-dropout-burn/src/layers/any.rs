@@ -35,11 +35,8 @@ impl DropoutLayer {
     #[track_caller]
     pub fn from_config(config: Config, generator: &Generator) -> Self {
         let kind = config.kind();
-        if !kind.takes_one_tensor() {
-            let kinds: Vec<String> =
-                Kind::ALL.into_iter().filter(|kind| kind.takes_one_tensor()).map(Kind::name).collect();
-            panic!("a DropoutLayer is one of {}, but got {}", kinds.join(", "), kind.name());
-        }
+        let names = Kind::names_of_one_tensor;
+        assert!(kind.takes_one_tensor(), "a DropoutLayer is one of {}, but got {}", names(), kind.name());
         Self::over(Layer::from_config(config, generator))
     }
 }

@@ -33,9 +33,7 @@ impl DropoutLayer {
     pub fn from_config(config: Config, generator: &Generator) -> Result<Self> {
         let kind = config.kind();
         if !kind.takes_one_tensor() {
-            let kinds: Vec<String> =
-                Kind::ALL.into_iter().filter(|kind| kind.takes_one_tensor()).map(Kind::name).collect();
-            bail!("a DropoutLayer is one of {}, but got {}", kinds.join(", "), kind.name());
+            bail!("a DropoutLayer is one of {}, but got {}", Kind::names_of_one_tensor(), kind.name());
         }
         Ok(Self { layer: Ok(Box::new(Layer::from_config(config, generator))) })
     }

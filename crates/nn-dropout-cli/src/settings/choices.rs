@@ -45,7 +45,7 @@ pub enum TrainRng {
 
 /// Where a network is trained, by the name of Burn's backend. What is no CPU needs a program that was built with the feature of that
 /// name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceName {
     #[default]

@@ -17,7 +17,7 @@ use crate::words;
 /// What makes a layer: options on the command line, or the keys of a table.
 #[derive(clap::Args)]
 pub struct LayerOptions {
-    #[arg(long, value_name = "NAME", value_parser = kind, help = format!("The layer: {}", names()))]
+    #[arg(long, value_name = "NAME", value_parser = kind, help = format!("The layer: {}", Kind::names_of_one_tensor()))]
     layer: Kind,
     /// The probability that an element, or what the layer drops, is dropped (all layers but the next two)
     #[arg(long, value_name = "P", value_parser = probability)]
@@ -112,16 +112,10 @@ pub fn kind(name: &str) -> Result<Kind, String> {
         Ok(kind) => Err(format!(
             "{} needs more than one tensor (a second one, labels, a graph, or a network's layer); expected one of {}",
             kind.name(),
-            names()
+            Kind::names_of_one_tensor()
         )),
-        Err(_) => Err(format!("expected one of {}, but got {name}", names())),
+        Err(_) => Err(format!("expected one of {}, but got {name}", Kind::names_of_one_tensor())),
     }
-}
-
-/// The names of the kinds that take one tensor.
-fn names() -> String {
-    let kinds = Kind::ALL.into_iter().filter(|kind| kind.takes_one_tensor());
-    kinds.map(Kind::name).collect::<Vec<_>>().join(", ")
 }
 
 fn path_mode() -> impl TypedValueParser<Value = PathMode> {

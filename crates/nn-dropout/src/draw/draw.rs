@@ -256,6 +256,7 @@ impl Draw {
     /// # Errors
     ///
     /// If there are more elements than the draw has, or it takes bits or numbers that its mask does not have.
+    #[inline]
     pub fn check(&self, elements: usize) -> Result<(), ApplyError> {
         self.check_from(self.effect, 0, elements)
     }

@@ -127,6 +127,12 @@ impl Kind {
         !matches!(self, Self::LayerDrop | Self::Zoneout | Self::LabelDropout | Self::NodeDropout | Self::EdgeDropout)
     }
 
+    /// The names of the kinds that [take one tensor](Self::takes_one_tensor), for a message: `dropout, dropout1d, ...`.
+    pub fn names_of_one_tensor() -> String {
+        let kinds = Self::ALL.into_iter().filter(|kind| kind.takes_one_tensor());
+        kinds.map(Self::name).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether its elements get numbers, and not bits that keep or drop them.
     pub const fn takes_numbers(self) -> bool {
         matches!(self, Self::GaussianDropout | Self::GaussianNoise | Self::NeftuneNoise)
