@@ -232,10 +232,11 @@ impl<'a, T: Copy> View<'a, T> {
     /// Fills `output` with the elements from number `first` on.
     fn copy(&self, first: usize, mut output: &mut [T]) {
         let Some(&Axis { size, stride }) = self.index.axes().last() else { return output.fill(self.memory[0]) };
-        let (size, mut first) = (size as usize, first);
+        let size = size as usize;
+        let (mut first, mut left) = (first, size - first % size);
         while !output.is_empty() {
             // What is left of the row.
-            let (now, later) = output.split_at_mut(output.len().min(size - first % size));
+            let (now, later) = output.split_at_mut(output.len().min(left));
             match (stride, &self.memory[self.index.bit(first as u64) as usize..]) {
                 (0, memory) => now.fill(memory[0]),
                 (1, memory) => now.copy_from_slice(&memory[..now.len()]),
@@ -246,7 +247,7 @@ impl<'a, T: Copy> View<'a, T> {
                 }
             }
             first += now.len();
-            output = later;
+            (output, left) = (later, size);
         }
     }
 }

@@ -156,6 +156,7 @@ impl Index {
     /// # Panics
     ///
     /// If there are no elements.
+    #[inline]
     #[track_caller]
     pub fn bit(&self, element: u64) -> u64 {
         let (mut bit, mut rest) = (self.start, element);
