@@ -59,7 +59,8 @@ fn ours(jobs: usize, eval_interval: usize) -> Result<Record> {
     let folder = Folder(env::temp_dir().join(format!("nn-dropout-bench-{}", std::process::id())));
     let start = Instant::now();
     let ended = Command::new(&program)
-        .args(["sweep", "--quiet", "--jobs", &jobs.to_string(), "--eval-interval", &eval_interval.to_string(), "--out"])
+        .args(["sweep", "--quiet", "--seeds", "3", "--jobs", &jobs.to_string()])
+        .args(["--eval-interval", &eval_interval.to_string(), "--out"])
         .arg(&folder.0)
         .stdout(Stdio::null())
         .status()?;

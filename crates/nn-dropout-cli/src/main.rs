@@ -28,8 +28,10 @@ use commands::apply::ApplyArgs;
 use commands::describe::DescribeArgs;
 use commands::generate::GenerateArgs;
 use commands::predict::PredictArgs;
+use commands::study::StudyArgs;
 use commands::sweep::SweepArgs;
 use commands::train::TrainArgs;
+use words::{note, plain};
 
 /// A training step allocates and frees much memory. This allocator keeps it for the next step, where the system's gets new pages each
 /// time, which takes a fifth of a step.
@@ -42,6 +44,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 enum Command {
     Sweep(Box<SweepArgs>),
     Train(Box<TrainArgs>),
+    Study(StudyArgs),
     Predict(PredictArgs),
     Describe(DescribeArgs),
     Generate(GenerateArgs),
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
     let command = match parsed {
         Ok(command) => command,
         Err(error) if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            eprintln!("{}", one_line(&error));
+            note!("{}", one_line(&error));
             return ExitCode::from(REFUSED);
         }
         Err(help) => help.exit(),
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
     let ended = match command {
         Command::Sweep(args) => commands::sweep::sweep(&args),
         Command::Train(args) => commands::train::train(&args),
+        Command::Study(args) => commands::study::study(&args),
         Command::Describe(args) => commands::describe::describe(&args),
         Command::Predict(args) => commands::predict::predict(&args),
         Command::Generate(args) => commands::generate::generate(&args),
@@ -74,7 +78,7 @@ fn main() -> ExitCode {
         Ok(Ended::Finished) => ExitCode::SUCCESS,
         Ok(Ended::Interrupted) => ExitCode::from(interrupt::STATUS),
         Err(error) => {
-            eprintln!("error: {}", plain(&format!("{error:#}")));
+            note!("error: {}", plain(&format!("{error:#}")));
             ExitCode::from(REFUSED)
         }
     }
@@ -88,12 +92,6 @@ fn command_line() -> clap::Command {
         option.allow_hyphen_values(!is_text)
     };
     Command::command().mut_subcommands(|command| command.mut_args(with_dashes))
-}
-
-/// A message in one line, without the control characters that a damaged file can bring into it.
-fn plain(message: &str) -> String {
-    let char = |char: char| if char.is_control() { char.escape_default().collect() } else { char.to_string() };
-    message.lines().collect::<Vec<_>>().join(" ").chars().map(char).collect()
 }
 
 /// The message of clap, without the usage below it.

@@ -9,7 +9,6 @@ use std::{env, fs};
 use anyhow::Result;
 use burn::tensor::Device;
 use indicatif::ProgressBar;
-use maud::Markup;
 use nn_dropout::{Config, Generator, GeneratorState, Input, Kind, Layer, Probability};
 use nn_dropout_models::GptConfig;
 use rand::{Rng, RngExt, SeedableRng};
@@ -18,6 +17,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use tempfile::TempDir;
 
+use crate::commands::study::Opened;
 use crate::gpt::checkpoint;
 use crate::gpt::model::new_model;
 use crate::gpt::source::{self, Source};
@@ -26,13 +26,13 @@ use crate::io::files::Staged;
 use crate::io::npy::{npy_from_bytes, read_npy_bytes, read_npy_i64};
 use crate::io::tensors::TensorFile;
 use crate::io::{text, weights};
-use crate::metric::{Metrics, Score};
-use crate::report::sweep::Sweep;
+use crate::metric::{Metric, Metrics, Score};
+use crate::report::sweep::{ChosenNetwork, Report};
 use crate::settings::{GptSettings, MlpSettings, Settings, file};
-use crate::sweep::storage::{Claim, Experiment, Storage};
-use crate::sweep::{Answer, Objective, Sampler, State, Study, TrialResult, summary};
+use crate::sweep::storage::{BegunWith, Experiment, Location, Storage};
+use crate::sweep::{Candidate, Objective, Sampler, State, Study, TrialResult, blocks};
 use crate::table::{Cells, Contents, Description, Reading};
-use crate::trainer::Trainer;
+use crate::trainer::{Trainer, Validated};
 
 /// Gives damaged copies of intact files to a reader. By default there are `count` of them.
 fn check(name: &str, intact: &[Vec<u8>], count: u64, read: impl Fn(&[u8]) -> Result<()>) {
@@ -278,49 +278,65 @@ fn states_of_generators_are_restored_or_refused() {
 
 #[test]
 fn studies_are_continued_or_refused() {
-    let experiment = Experiment { settings: "epochs = 2\n".to_owned(), inputs: Vec::new() };
+    let experiment = Experiment {
+        settings: "epochs = 2\n".to_owned(),
+        inputs: Vec::new(),
+        begun_with: BegunWith { config: "epochs = 2\n".to_owned(), options: "--seeds 3".to_owned(), trials: 6 },
+    };
     let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
     let objective = Objective::load(settings("epochs = 2").unwrap()).unwrap();
     let study = || Study {
-        sampler: Sampler::Grid([0.0, 0.5].map(|rate| Config::new(Kind::Dropout, rate).unwrap()).to_vec()),
+        sampler: Sampler::Grid(
+            [0.0, 0.5].map(|rate| Candidate::layer(Config::new(Kind::Dropout, rate).unwrap())).to_vec(),
+        ),
         seed: 42,
-        seeds: 3,
-        metric: objective.metric(),
+        blocks: blocks(42, 3, None),
+        metric: objective.settings.metric(),
+        measurements: objective.measurements(),
         trials: Vec::new(),
     };
     let path = folder.path().join("study.db");
+    let place = Location::File(path.clone());
     {
-        let mut storage = Storage::open(&path, &experiment).unwrap();
+        let mut storage = Storage::open(&place, &experiment, "").unwrap();
         let mut study = study();
         study.extend(storage.results().unwrap()).unwrap();
         for trial in &study.trials[..4] {
-            storage.claim(trial).unwrap();
+            storage.claim(&[trial]).unwrap();
             let score = Score { loss: 0.25, metric: 0.5 };
             let history = [1, 2].map(|epoch| Metrics { epoch, train: score, validation: score }).to_vec();
-            storage
-                .finish(&TrialResult { trial: trial.clone(), state: State::Complete, seconds: 1.5, history })
-                .unwrap();
+            let validated =
+                Validated { scores: vec![(Metric::Accuracy, 0.5)], left_out: vec![0.5; 20], groups: vec![true; 20] };
+            let (trial, state) = (trial.clone(), State::Complete);
+            storage.finish(&TrialResult { trial, state, seconds: 1.5, validated, history }).unwrap();
         }
-        storage.claim(&study.trials[4]).unwrap();
+        storage.claim(&[&study.trials[4]]).unwrap();
         storage.save(&study.trials[4], &[7; 100], 0.5).unwrap();
     }
     let bytes = fs::read(&path).unwrap();
     check("study", &[bytes], 300, |bytes| {
         fs::write(&path, bytes)?;
-        let mut storage = Storage::open(&path, &experiment)?;
+        drop(Opened::of(&place));
+        let mut storage = Storage::open(&place, &experiment, "")?;
         let mut study = study();
         study.extend(storage.results()?)?;
         let ended = study.ended(storage.results()?).into_iter().cloned().collect::<Vec<_>>();
         let ended: Vec<&TrialResult> = ended.iter().collect();
-        summary::csv(&ended)?;
-        if let Some(answer) = Answer::of(ended.iter().copied(), study.metric) {
-            let (objective, uncertainty, recommended, out) = (&objective, Markup::default(), "", Path::new(""));
-            let report =
-                Sweep { objective, study: &study, ended: &ended, answer: &answer, recommended, uncertainty, out };
-            report.html()?;
+        let report = Report {
+            settings: &objective.settings,
+            search: "grid",
+            options: "",
+            ended: &ended,
+            unfinished: 1,
+            first: (42, None),
+            chosen: ChosenNetwork::default(),
+            out: folder.path(),
+        };
+        if let Some(answer) = report.write_results()? {
+            report.write(&answer)?;
         }
         for trial in &study.trials {
-            if let Claim::Ours(_) = storage.claim(trial)? {
+            if storage.claim(&[trial])?.is_some() {
                 storage.release(trial)?;
             }
         }

@@ -3,10 +3,11 @@
 use anyhow::{Result, anyhow, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use nn_dropout::{Config, DrawError, Effect, Generator, Kind, Layer, Schedule};
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
-use crate::metric::Metrics;
+use crate::metric::{Metric, Metrics, Scores};
 
 /// The most weights of a model: with gradients and AdamW's two moments, 16 GB.
 pub const MAX_PARAMETERS: usize = 1_000_000_000;
@@ -19,11 +20,55 @@ pub trait Trainer {
     /// The number of epochs, or steps, from the beginning to the end.
     fn length(&self) -> usize;
 
+    /// The scores of the validation part now.
+    fn validate(&self) -> Validated;
+
     /// The whole state, to resume from; `None` if starting again costs little.
     fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
         Ok(None)
     }
 }
+
+/// The scores of the validation part.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(from = "Stored")]
+pub struct Validated {
+    pub scores: Scores,
+    /// The metric that decides, with each of [`GROUPS`] groups of what was sampled left out in turn.
+    pub left_out: Vec<f64>,
+    /// Which of the groups are there at all.
+    pub groups: Vec<bool>,
+}
+
+/// The same in JSON, where a number that is none is `null`.
+#[derive(Deserialize)]
+struct Stored {
+    scores: Vec<(Metric, Option<f64>)>,
+    left_out: Vec<Option<f64>>,
+    groups: Vec<bool>,
+}
+
+impl From<Stored> for Validated {
+    fn from(Stored { scores, left_out, groups }: Stored) -> Self {
+        let number = |number: Option<f64>| number.unwrap_or(f64::NAN);
+        Self {
+            scores: scores.into_iter().map(|(metric, value)| (metric, number(value))).collect(),
+            left_out: left_out.into_iter().map(number).collect(),
+            groups,
+        }
+    }
+}
+
+/// The groups of a jackknife.
+pub const GROUPS: usize = 20;
+
+/// The group of a unit of the data. It is the same in all trainings on the same data.
+pub fn group(unit: u64) -> usize {
+    rng(unit, GROUP_STREAM).random_range(0..GROUPS)
+}
+
+/// The stream of a unit's number that its group is drawn from.
+const GROUP_STREAM: u64 = 0;
 
 /// Random numbers from one stream of a seed. Every use of the seed has its own stream, so that a change to one leaves the others
 /// as they are.

@@ -1,5 +1,9 @@
 //! Texts of the user in messages: on one line, and not too long.
 
+use std::io::{Write, stdout};
+
+use anyhow::{Context, Result};
+
 /// Prints a line. Whoever closed the pipe does not want it, and results are in files: that is no reason to stop.
 macro_rules! say {
     ($($text:tt)*) => {{
@@ -8,6 +12,27 @@ macro_rules! say {
     }};
 }
 pub(crate) use say;
+
+/// Prints a line for a person on stderr. A log that is full is no reason to stop.
+macro_rules! note {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+pub(crate) use note;
+
+/// Prints results that are in no file.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to standard output")
+}
+
+/// A text in one line, without the control characters that a damaged file can bring into it.
+pub fn plain(text: &str) -> String {
+    let char = |char: char| if char.is_control() { char.escape_default().collect() } else { char.to_string() };
+    text.lines().collect::<Vec<_>>().join(" ").chars().map(char).collect()
+}
 
 /// The most characters of a text that are shown.
 const LONGEST: usize = 40;

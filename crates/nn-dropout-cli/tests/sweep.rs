@@ -23,13 +23,14 @@ fn write(folder: &TempDir, name: &str, text: &str) {
     fs::write(folder.path().join(name), text).unwrap();
 }
 
-/// `results.csv`, without how long each trial took.
+/// The columns of `results.csv` that all sweeps have, without how long each trial took.
 fn results(folder: &TempDir, out: &str) -> Vec<Vec<String>> {
     let text = read(folder, &format!("{out}/results.csv"));
     let (header, rows) = text.split_once('\n').unwrap();
-    assert_eq!(header, "dropout,seed,train_metric,val_metric,epochs,seconds,state");
-    let row =
-        |line: &str| line.split(',').enumerate().filter(|(i, _)| *i != 5).map(|(_, cell)| cell.to_owned()).collect();
+    assert!(header.starts_with("dropout,seed,train_metric,val_metric,epochs,seconds,state"), "{header}");
+    let row = |line: &str| {
+        line.split(',').take(7).enumerate().filter(|(i, _)| *i != 5).map(|(_, cell)| cell.to_owned()).collect()
+    };
     rows.lines().map(row).collect()
 }
 
@@ -72,16 +73,21 @@ fn a_sweep_answers_and_each_trial_is_a_training() {
         assert_eq!([&row[2], &row[3]], [last[2], last[4]], "{row:?}");
     }
 
-    // The answer is that of the table, by the rule.
-    let of =
-        |p: &str| -> Vec<f64> { rows.iter().filter(|row| row[0] == p).map(|row| row[3].parse().unwrap()).collect() };
-    let statistics = |values: Vec<f64>| (f64::midpoint(values[0], values[1]), (values[0] - values[1]).abs() / 2.0);
-    let ((none, none_error), (half, half_error)) = (statistics(of("0.0")), statistics(of("0.5")));
-    let best = if half > none { (half, half_error) } else { (none, none_error) };
-    let chosen = if none >= best.0 - best.1 { 0.0 } else { 0.5 };
-    let mean = format!("validation accuracy {:.1} % ± {:.1}", 100.0 * none, 100.0 * none_error);
+    // The answer is that of the table.
+    let mean = |p: &str, column: usize| {
+        let values = rows.iter().filter(|row| row[0] == p).map(|row| row[column].parse::<f64>().unwrap());
+        100.0 * values.sum::<f64>() / 2.0
+    };
+    let of = |p: &str| printed.lines().find(|line| line.trim_start().starts_with(&format!("{p} "))).unwrap();
+    for p in ["0", "0.5"] {
+        let [train, validation] = [2, 3].map(|column| mean(if p == "0" { "0.0" } else { p }, column));
+        let (train, validation) = (format!(" {train:.1} %"), format!(" {validation:.1} % ± "));
+        assert!(of(p).contains(&train) && of(p).contains(&validation), "{train} {validation} {printed}");
+    }
+    let difference = mean("0.5", 3) - mean("0.0", 3);
+    assert!(of("0.5").contains(&format!(" {difference:+.1} [")), "{printed}");
+    let chosen = if of("0").contains("<- chosen") { 0.0 } else { 0.5 };
     assert!(printed.contains(&format!("\np = {chosen}: validation accuracy ")), "{printed}");
-    assert!(chosen > 0.0 || printed.contains(&mean), "{printed}");
     let recommended = read(&folder, &format!("{out}/recommended.toml"));
     assert!(recommended.contains(&format!("dropout = {chosen:?}\n")), "{recommended}");
     assert_eq!(recommended, read(&folder, &format!("{out}/chosen/config.toml")));
@@ -149,7 +155,12 @@ fn results_do_not_depend_on_how_many_trials_run_side_by_side() {
     let gpt = "sweep --model gpt --data story.txt --rates 0,0.4 --seeds 2 --n-layer 1 --n-head 1 --n-embd 8 --block-size 8 --max-iters 12 \
                --eval-interval 5 --quiet"
         .to_owned();
-    for (name, line) in [("grid", grid), ("tpe", tpe), ("gpt", gpt)] {
+    let asha = "sweep --search asha --trials 40 --seeds 1 --rates 0,0.9 --input-rates 0,0.5 --learning-rate-range 0.00001..0.1 \
+                --hidden 16 --epochs 9 --quiet"
+        .to_owned();
+    let folds = QUICK.replace("--seeds 2", "--seeds 1")
+        + " --folds 3 --test-fraction 0.2 --metric log-loss --input-rates 0,0.2";
+    for (name, line) in [("grid", grid), ("tpe", tpe), ("asha", asha), ("folds", folds), ("gpt", gpt)] {
         let printed: Vec<String> = ["1", "2", "5"]
             .into_iter()
             .map(|jobs| succeed(&folder, &words(&format!("{line} --jobs {jobs} --out {name}-{jobs}"))))
@@ -170,8 +181,20 @@ fn results_do_not_depend_on_how_many_trials_run_side_by_side() {
         let epochs: usize = row[4].parse().unwrap();
         assert!(if row[5] == "stopped" { (4..9).contains(&epochs) } else { epochs == 9 }, "{row:?}");
     }
-    let said = format!("{stopped} of 30 trials were stopped early by the median stopping rule");
+    let said = format!("{stopped} of 30 trials were stopped early by the median stopping rule (Golovin et al. 2017).");
     assert!(read(&folder, "tpe-1/report.html").contains(&said));
+    // Successive halving keeps the best third at measurements 1 and 3.
+    let halved = results(&folder, "asha-1");
+    let epochs = |state: &str| {
+        let rows = halved.iter().filter(|row| row[5] == state);
+        rows.map(|row| row[4].parse().unwrap()).collect::<Vec<usize>>()
+    };
+    assert!(epochs("complete").iter().all(|epochs| *epochs == 9));
+    let stopped = epochs("stopped");
+    assert!(stopped.len() > 15 && stopped.iter().all(|epochs| [1, 3].contains(epochs)), "{stopped:?}");
+    let said =
+        format!("{} of 40 trials were stopped early by successive halving (ASHA, Li et al. 2020).", stopped.len());
+    assert!(read(&folder, "asha-1/report.html").contains(&said));
     // It found something better than where it began.
     let merit = |row: &Vec<String>| row[3].parse::<f64>().unwrap();
     let (first, last) = (rows[..10].iter().map(merit).sum::<f64>(), rows[20..].iter().map(merit).sum::<f64>());
@@ -185,7 +208,7 @@ fn a_regression_and_a_text_have_their_rate_too() {
     let line = "sweep --data hills.csv --target height --task regression --rates 0,0.6 --seeds 3 --hidden 32 --epochs 40 \
                 --train-fraction 0.6 --quiet";
     let printed = succeed(&folder, &words(line));
-    assert!(printed.contains("p = 0: validation R2 0.8"), "{printed}");
+    assert!(printed.contains("p = 0: validation R2 0.9"), "{printed}");
     assert!(printed.contains("Dropout does not measurably help here."), "{printed}");
     assert!(results(&folder, "runs/hills-sweep").iter().all(|row| row[3].parse::<f64>().unwrap() < 1.0));
 
@@ -270,6 +293,323 @@ fn the_layer_of_the_settings_is_tried_with_several_amounts() {
     write(&folder, "token.toml", "dropout = { kind = 'token-dropout', p = 0.1 }\n");
     let line = refuse(&folder, &words("sweep --config token.toml"));
     assert!(line.contains("token-dropout does not take the first axis for a batch"), "{line}");
+}
+
+/// The cells of a column of `results.csv`.
+fn column(folder: &TempDir, out: &str, name: &str) -> Vec<String> {
+    let text = read(folder, &format!("{out}/results.csv"));
+    let (header, rows) = text.split_once('\n').unwrap();
+    let place = header.split(',').position(|other| other == name).unwrap_or_else(|| panic!("no {name} in {header}"));
+    rows.lines().map(|row| row.split(',').nth(place).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_fold_is_a_training_and_the_test_part_has_no_say() {
+    let folder = TempDir::new().unwrap();
+    let line = format!("{QUICK} --folds 3 --test-fraction 0.2");
+    let printed = succeed(&folder, &words(&format!("{line} --out out")));
+    let rows = results(&folder, "out");
+    let folds = column(&folder, "out", "fold");
+    assert_eq!(folds, ["1", "1", "2", "2", "3", "3", "1", "1", "2", "2", "3", "3"]);
+    for (row, fold) in rows.iter().zip(&folds) {
+        let options = format!("--dropout {} --seed {} --folds 3 --fold {fold} --test-fraction 0.2", row[0], row[1]);
+        succeed(&folder, &words(&format!("train --hidden 16 --epochs 3 {options} --quiet --out run --force")));
+        let metrics = read(&folder, "run/metrics.csv");
+        let last: Vec<&str> = metrics.lines().last().unwrap().split(',').collect();
+        assert_eq!([&row[2], &row[3]], [last[2], last[4]], "{row:?}");
+    }
+    // The chosen network is scored on the test part, as `train` scores it.
+    let said = "On the test part, which had no say in the choice, the chosen network has accuracy ";
+    let test = printed.split(said).nth(1).unwrap().split(',').next().unwrap();
+    let scores = succeed(&folder, &words("train --config out/recommended.toml --out again --scores"));
+    let value: f64 = scores.lines().find_map(|line| line.strip_prefix("test_accuracy=")).unwrap().parse().unwrap();
+    assert!(test.starts_with(&format!("{:.1} % ± ", 100.0 * value)), "{test}");
+    assert!(scores.lines().all(|line| line.split_once('=').unwrap().1.parse::<f64>().is_ok()), "{scores}");
+    assert_eq!(scores.lines().count(), 3 * 6);
+    assert!(read(&folder, "out/report.html").contains(said));
+    // It is the same part for all seeds, and no other command finds another answer.
+    assert_eq!(succeed(&folder, &words(&format!("{line} --out out"))), printed);
+    let said = refuse(&folder, &words(&format!("{line} --fold 2 --out out")));
+    assert_eq!(said, "error: --fold is for train: a sweep trains with every fold for validation");
+    succeed(&folder, &words(&format!("{QUICK} --config out/recommended.toml --out out")));
+}
+
+#[test]
+fn another_metric_can_decide() {
+    let folder = TempDir::new().unwrap();
+    for metric in ["balanced-accuracy", "macro-f1", "roc-auc", "log-loss", "calibration-error"] {
+        let printed = succeed(&folder, &words(&format!("{QUICK} --metric {metric} --out {metric}")));
+        let name = metric.replace('-', " ").replace("f1", "F1").replace("roc auc", "ROC AUC");
+        assert!(printed.contains(&format!(": validation {name} ")), "{printed}");
+        let key = format!("val_{}", metric.replace('-', "_"));
+        assert_eq!(column(&folder, metric, "val_metric"), column(&folder, metric, &key));
+        // Less of a loss is better, and so is more of a score.
+        let values = column(&folder, metric, "val_metric");
+        let number = |place: usize| values[place].parse::<f64>().unwrap();
+        let mean = |p: usize| f64::midpoint(number(p), number(p + 2));
+        let is_loss = ["log-loss", "calibration-error"].contains(&metric);
+        let half_is_better = (mean(1) < mean(0)) == is_loss;
+        let row = printed.lines().find(|line| line.trim_start().starts_with("0.5 ")).unwrap();
+        let difference = row.split(" [").next().unwrap().split_whitespace().last().unwrap();
+        assert_eq!(difference.starts_with('+'), half_is_better, "{printed}");
+    }
+    write(&folder, "hills.csv", &hills());
+    let line = "sweep --data hills.csv --target height --task regression --rates 0,0.6 --seeds 2 --hidden 8 --epochs 4 --quiet --out mae";
+    succeed(&folder, &words(&format!("{line} --metric mae")));
+    assert_eq!(column(&folder, "mae", "val_metric"), column(&folder, "mae", "val_mae"));
+    let said = refuse(&folder, &words(&format!("{line} --metric rmse")));
+    assert_eq!(said, "error: mae/study.db: a study of another experiment: it has metric = \"mae\", not \"rmse\"");
+    let said = refuse(&folder, &words(&format!("{line} --metric accuracy")));
+    assert_eq!(said, "error: the metrics of this task are r2, rmse, mae");
+    let said = refuse(&folder, &words(&format!("{QUICK} --metric r2")));
+    let names = "accuracy, balanced-accuracy, macro-f1, roc-auc, log-loss, calibration-error";
+    assert_eq!(said, format!("error: the metrics of this task are {names}"));
+}
+
+#[test]
+fn inputs_and_layers_have_rates_of_their_own() {
+    let folder = TempDir::new().unwrap();
+    let printed = succeed(&folder, &words(&format!("{QUICK} --rates-per-layer --out inputs")));
+    assert!(printed.trim_start().starts_with("p  inputs  training accuracy"), "{printed}");
+    let inputs = column(&folder, "inputs", "input_dropout");
+    assert_eq!(inputs[..6], ["0", "0.1", "0.2", "0", "0.1", "0.2"]);
+    for (row, input) in results(&folder, "inputs").iter().zip(&inputs).take(6) {
+        let options = format!("--dropout {} --input-dropout {input} --seed {}", row[0], row[1]);
+        succeed(&folder, &words(&format!("train --hidden 16 --epochs 3 {options} --quiet --out run --force")));
+        let last = read(&folder, "run/metrics.csv").lines().last().unwrap().split(',').nth(4).unwrap().to_owned();
+        assert_eq!(row[3], last);
+    }
+    // Dropout of the features can be predicted with.
+    succeed(&folder, &words("train --input-dropout 0.2 --dropout 0 --hidden 16 --epochs 2 --quiet --out run --force"));
+    let digits = concat!(env!("CARGO_MANIFEST_DIR"), "/data/digits.csv");
+    let predicted = succeed_quietly(&folder, &format!("predict --run run --data {digits} --samples 5"));
+    let entropies = predicted.lines().skip(1).map(|line| line.split(',').nth(3).unwrap().parse::<f64>().unwrap());
+    assert!(entropies.filter(|information| *information > 0.0).count() > 1000, "samples differ");
+
+    let layers = [
+        "--layer",
+        "kind = 'gaussian-dropout', p = 0.1",
+        "--layer",
+        "kind = 'dropout', p = 0.5, schedule = { kind = 'linear', steps = 20 }",
+        "--layer",
+        "0.5",
+    ];
+    let args: Vec<&str> = words(QUICK).into_iter().chain(layers).chain(["--out", "layers"]).collect();
+    let printed = succeed(&folder, &args);
+    let names = column(&folder, "layers", "layer");
+    assert_eq!(names.len(), 12);
+    assert!(names[0] == "gaussian-dropout" && names[4] == "dropout", "{names:?}");
+    let schedule = "dropout { schedule = { kind = \"linear\", steps = 20 } }  0.5 ";
+    assert!(printed.contains(schedule) && printed.contains(" gaussian-dropout  0.5 "), "{printed}");
+    // Without noise all layers are the same.
+    let rows = results(&folder, "layers");
+    assert!(rows[0][2..4] == rows[2][2..4] && rows[0][2..4] == rows[4][2..4], "{rows:?}");
+    assert!(rows[1][2..4] != rows[3][2..4] && rows[3][2..4] != rows[5][2..4], "{rows:?}");
+    // The command in the report is this sweep.
+    let report = read(&folder, "layers/report.html");
+    assert!(report.contains("--layer '{ kind = &quot;gaussian-dropout&quot;"), "{report}");
+
+    for (options, expected) in [
+        ("--input-rates 0,2", "dropout probability has to be between 0 and 1, but got 2"),
+        ("--input-rates 0,0.1 --input-dropout 0.1", "--input-rates tries several rates, and --input-dropout names one"),
+        ("--search tpe --layer 0.1 --layer 0.2", "--layer is for a grid if there are several"),
+        ("--search asha --input-rates 0.1", "a search needs a lowest and a highest of --input-rates"),
+        ("--folds 1", "expected at least 2 folds, but got 1"),
+        ("--folds 2000", "2000 folds are more than there are rows"),
+        ("--seeds 1 --folds 99999999999999", "these are more than 1000000 trials, the most that a study has"),
+        ("--test-fraction 0.9999", "a test fraction of 0.9999 leaves 0 of 1797 rows for the training"),
+        ("--folds 3 --train-fraction 0.5", "--folds and --train-fraction exclude each other"),
+        ("--group x", "--group names a column of a file; the built-in digits have none"),
+        ("--test-fraction 0.0001", "a test fraction of 0.0001 holds back none of 1797 rows"),
+    ] {
+        let said = refuse(
+            &folder,
+            &words(&format!(
+                "{} {options}",
+                QUICK.replace("--seeds 2", if options.contains("--seeds") { "" } else { "--seeds 2" })
+            )),
+        );
+        assert!(said.ends_with(expected), "{options}: {said}");
+    }
+}
+
+fn succeed_quietly(folder: &TempDir, line: &str) -> String {
+    common::said(folder, &words(line))[0].clone()
+}
+
+#[test]
+fn rows_of_a_group_stay_together_and_a_group_is_no_feature() {
+    let folder = TempDir::new().unwrap();
+    // Each patient has measurements of their own, and a kind that has nothing to do with them: who has seen a patient knows the answer.
+    let row = |i: usize| {
+        let patient = i / 10;
+        let measured = [37, 53, 71, 89].map(|step| (patient * step % 101).to_string()).join(",");
+        format!("patient-{patient},{measured},{}\n", ["ill", "well"][patient * patient % 7 % 2])
+    };
+    write(&folder, "patients.csv", &format!("patient,a,b,c,d,kind\n{}", (0..400).map(row).collect::<String>()));
+    let line = "sweep --data patients.csv --target kind --rates 0 --seeds 3 --hidden 64 --epochs 60 --folds 4 --quiet";
+    let accuracy = |out: &str| {
+        let values = column(&folder, out, "val_metric");
+        values.iter().map(|value| value.parse::<f64>().unwrap()).sum::<f64>() / values.len() as f64
+    };
+    succeed_quietly(&folder, &format!("{line} --ignore patient --out rows"));
+    succeed_quietly(&folder, &format!("{line} --group patient --out groups"));
+    assert!(accuracy("rows") > 0.8 && accuracy("groups") < 0.7, "{} {}", accuracy("rows"), accuracy("groups"));
+    let [description, _] =
+        common::said(&folder, &words(&format!("{} --group patient --out groups", line.replace(" --quiet", ""))));
+    assert!(description.contains("\ngroup       `patient`: 40 groups, which stay together\n"), "{description}");
+    let schema = read(&folder, "groups/chosen/table.json");
+    assert!(!schema.contains("patient"), "{schema}");
+    write(&folder, "none.csv", "a,none,kind\n1,,x\n2,,y\n3,,x\n");
+    for (options, expected) in [
+        ("--group nobody", "there is no column `nobody`; only `patient`, `a`, `b`, `c`, `d`, `kind`"),
+        ("--group kind", "column `kind` cannot be the group and the target, or ignored: a group is no feature anyway"),
+        ("--group patient --folds 41", "41 folds are more than there are groups"),
+        ("--group none --data none.csv", "none.csv: all cells of column `none` are missing: it names no groups"),
+    ] {
+        let line = line.replace("--folds 4 ", "").replace("--data patients.csv", "");
+        let data = if options.contains("--data") { "" } else { "--data patients.csv" };
+        let said = refuse(&folder, &words(&format!("{line} {data} {options}")));
+        assert!(said.ends_with(expected), "{options}: {said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_study_deletes_no_files_and_a_link_to_it_is_the_same_study() {
+    let folder = TempDir::new().unwrap();
+    succeed(&folder, &words(&format!("{QUICK} --study study.db --out out")));
+    let database = Connection::open(folder.path().join("study.db")).unwrap();
+    write(&folder, "precious.txt", "not a worker");
+    for owner in ["precious.txt", "study.db", "../precious.txt", "/etc/passwd", "study.db-worker-/../precious.txt", ""]
+    {
+        database.execute("UPDATE trial SET state = 'running', worker = ? WHERE id = 1", [owner]).unwrap();
+        succeed(&folder, &words("study show study.db"));
+        assert!(folder.path().join("precious.txt").exists() && folder.path().join("study.db").exists());
+    }
+    database.execute_batch("DELETE FROM epoch WHERE trial = 1").unwrap();
+    succeed(&folder, &words(&format!("{QUICK} --study study.db --out out")));
+    assert_eq!(read(&folder, "precious.txt"), "not a worker");
+
+    // Two processes, one by a link in another folder.
+    fs::create_dir(folder.path().join("linked")).unwrap();
+    std::os::unix::fs::symlink("../shared.db", folder.path().join("linked/link.db")).unwrap();
+    let line = "sweep --rates 0,0.2,0.4,0.6 --seeds 5 --hidden 32 --epochs 8 --jobs 1 --quiet";
+    let first = start(&folder, &format!("{line} --study shared.db --out a"));
+    wait_until("a trial", || count(&folder.path().join("shared.db"), "state = 'running'") > 0);
+    let children = [first, start(&folder, &format!("{line} --study linked/link.db --out b"))];
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(results(&folder, "a"), results(&folder, "b"));
+    assert_eq!(entries(&folder.path().join("linked")), ["link.db"]);
+}
+
+#[test]
+fn processes_that_end_together_share_a_folder() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "hills.csv", &hills());
+    let line = "sweep --data hills.csv --target height --task regression --rates 0,0.2 --seeds 2 --hidden 8 --epochs 5 --jobs 1 --quiet";
+    for round in 0..4 {
+        let children: Vec<Child> =
+            (0..6).map(|_| start(&folder, &format!("{line} --seed {round} --study s{round}.db"))).collect();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_log_stops_nothing_and_a_full_output_is_an_error() {
+    use std::process::Command;
+
+    let folder = TempDir::new().unwrap();
+    let run = |line: &str| {
+        let program = program(&folder, &[]);
+        let line = format!("exec '{}' {line}", program.get_program().display());
+        Command::new("sh").current_dir(folder.path()).args(["-c", &line]).output().unwrap()
+    };
+    let line = QUICK.replace("--quiet", "--out out");
+    assert!(run(&format!("{line} 2>/dev/full")).status.success());
+    assert_eq!(results(&folder, "out").len(), 4);
+    for line in ["study export out/study.db", "train --hidden 4 --epochs 1 --scores --out run"] {
+        let output = run(&format!("{line} >/dev/full"));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said, "error: cannot write to standard output: No space left on device (os error 28)\n");
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[test]
+fn networks_that_diverge_are_results_too() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "hills.csv", &hills());
+    // They are never the best, also where all would be equal.
+    let line = "sweep --metric roc-auc --search asha --trials 40 --seeds 1 --rates 0,0.5 --learning-rate-range 0.001..1e25 --hidden 8 --epochs 3 --quiet";
+    let printed = succeed(&folder, &words(line));
+    assert!(printed.contains("\np = ") && !printed.contains("ROC AUC 1.000"), "{printed}");
+    let [rates, scores] = ["learning_rate", "val_roc_auc"].map(|name| column(&folder, "runs/digits-sweep", name));
+    let diverged: Vec<&String> =
+        rates.iter().zip(&scores).filter(|(_, score)| *score == "NaN").map(|(rate, _)| rate).collect();
+    assert!(diverged.iter().any(|rate| rate.parse::<f64>().unwrap() > 1e3), "{rates:?} {scores:?}");
+    for data in ["", "--data hills.csv --target height --task regression"] {
+        let line = format!(
+            "sweep {data} --learning-rate 1e30 --rates 0,0.5 --seeds 2 --hidden 8 --epochs 3 --quiet --out out"
+        );
+        let said = [0, 1].map(|_| succeed(&folder, &words(&line)));
+        assert_eq!(said[0], said[1]);
+        assert_eq!(said[0], "no score is a number: the networks diverged; what is known is in out/study.db\n");
+        succeed(&folder, &words("study show out/study.db"));
+        let refused = refuse(&folder, &words("study report out/study.db --out seen"));
+        assert_eq!(refused, "error: out/study.db: there is no score to report yet");
+        succeed(&folder, &words("study export out/study.db --format optuna-journal"));
+        let line = format!("train {data} --learning-rate 1e30 --hidden 8 --epochs 3 --out run --force --scores");
+        let scores = succeed(&folder, &words(&line));
+        assert!(!scores.to_lowercase().contains("nan"), "{scores}");
+        fs::remove_dir_all(folder.path().join("out")).unwrap();
+    }
+}
+
+#[test]
+fn a_file_can_be_looked_into_like_any_study() {
+    let folder = TempDir::new().unwrap();
+    let printed = succeed(&folder, &words(QUICK));
+    let listed = succeed(&folder, &words("study list"));
+    assert!(listed.contains(" runs/digits-sweep/study.db ") && listed.contains(" 4 "), "{listed}");
+    let study = "runs/digits-sweep/study.db";
+    let shown = succeed(&folder, &words(&format!("study show {study}")));
+    let answer = printed.lines().find(|line| line.starts_with("p = ")).unwrap();
+    assert!(shown.contains(answer) && shown.contains("options  --seeds 2 --rates 0,0.5\n"), "{shown}");
+    let csv = succeed(&folder, &words(&format!("study export {study}")));
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(lines(&csv), lines(&read(&folder, "runs/digits-sweep/results.csv")));
+    succeed(&folder, &words(&format!("study export {study} --format optuna-journal --output journal.log")));
+    let journal = read(&folder, "journal.log");
+    assert_eq!(journal.lines().count(), 1 + 4 + 4);
+    assert!(journal.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    succeed(&folder, &words(&format!("study report {study} --out seen")));
+    assert_eq!(entries(&folder.path().join("seen")), ["recommended.toml", "report.html", "results.csv"]);
+    for (line, expected) in [
+        ("study show nothing.db", "error: nothing.db: there is no study"),
+        ("study show mysql://host/db", "error: mysql://...: expected an SQLite file, or postgres://"),
+        ("study list nowhere", "error: nowhere: there is no study"),
+        ("study show runs", "error: runs: there is no study"),
+        (
+            "study export runs/digits-sweep/study.db --output runs/digits-sweep/study.db",
+            "error: runs/digits-sweep/study.db is the study itself: name another file with --output",
+        ),
+        ("sweep --scores", "the scores of a sweep are in results.csv; --scores is for train"),
+        (
+            "study report runs/digits-sweep/study.db --out .",
+            "error: . holds other files: name another folder with --out",
+        ),
+    ] {
+        let said = refuse(&folder, &words(line));
+        assert!(said.contains(expected), "{line}: {said}");
+    }
 }
 
 #[test]
@@ -462,7 +802,7 @@ fn a_file_that_is_not_a_study_of_this_is_refused_and_left_alone() {
     for (line, study, expected) in [
         (QUICK, "notes.db", "neither a study nor any SQLite database; name another file with --study"),
         (QUICK, "shop.db", "an SQLite database of another program, not a study"),
-        (QUICK, "format.db", "a study in format 7, but this is nn-dropout 0.1.0, which writes format 2"),
+        (QUICK, "format.db", "a study in format 7, but this is nn-dropout 0.1.0, which writes format 3"),
         (
             QUICK,
             "version.db",
@@ -628,7 +968,7 @@ fn bad_options_are_refused_in_one_line() {
             "'-0.1..1' for '--learning-rate-range <LOW..HIGH>': expected two positive numbers, the lower first, as in 1..10, but got \
              -0.1..1",
         ),
-        ("--search -x", "invalid value '-x' for '--search <SEARCH>'; [possible values: grid, tpe]"),
+        ("--search -x", "invalid value '-x' for '--search <SEARCH>'; [possible values: grid, tpe, asha]"),
         ("--time-budget -5s", "'-5s' for '--time-budget <TIME>': expected a time such as 90s, 10m or 2h, but got -5s"),
         (
             "--target -x",
@@ -638,14 +978,11 @@ fn bad_options_are_refused_in_one_line() {
         ("--search tpe --trials 1000001", "these are more than 1000000 trials, the most that a study has"),
         ("--seeds 0", "expected a whole number of at least 1, but got 0"),
         ("--jobs 0", "expected a whole number of at least 1, but got 0"),
-        (
-            "--dropout 0.5",
-            "a sweep tries several rates: name them with --rates; another kind of layer stands in the file of --config",
-        ),
+        ("--dropout 0.5", "a sweep tries several rates: name them with --rates; another kind of layer with --layer"),
         ("--force", "a study is never overwritten: name another folder with --out instead of --force"),
         ("--resume --out x", "a sweep resumes by itself; --resume is for train"),
-        ("--trials 5", "--trials is for --search tpe; a grid tries every rate with every seed"),
-        ("--hidden-range 4..8", "--hidden-range and --learning-rate-range are for --search tpe"),
+        ("--trials 5", "--trials is for a search; a grid tries every rate with every seed"),
+        ("--hidden-range 4..8", "--hidden-range and --learning-rate-range are for a search"),
         (
             "--search tpe --hidden-range 8..4",
             "expected two positive numbers, the lower first, as in 1..10, but got 8..4",
@@ -654,10 +991,10 @@ fn bad_options_are_refused_in_one_line() {
         ("--search tpe --hidden-range 4..100000000", "at most 1000000000 fit"),
         (
             "--search tpe --rates 0.5",
-            "--search tpe needs a lowest and a highest rate, at least 0.01 apart, as in --rates 0,0.8",
+            "a search needs a lowest and a highest rate, at least 0.01 apart, as in --rates 0,0.8",
         ),
         ("--search tpe --model gpt --data story.txt --hidden-range 4..8", "--hidden-range is for --model mlp"),
-        ("--search luck", "invalid value 'luck' for '--search <SEARCH>'; [possible values: grid, tpe]"),
+        ("--search luck", "invalid value 'luck' for '--search <SEARCH>'; [possible values: grid, tpe, asha]"),
         ("--model gpt", "--model gpt learns from --data FILE.txt or from --batches FILE.npy: name one"),
         (
             "--model gpt --batches x.npy",

@@ -1,4 +1,4 @@
-//! A multi-layer perceptron with dropout after each hidden layer.
+//! A multi-layer perceptron with dropout after each hidden layer, and of its features if asked for.
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
@@ -14,6 +14,7 @@ pub struct Mlp<N: Noise> {
     hidden: Vec<Linear>,
     dropout: Vec<N>,
     output: Linear,
+    input_dropout: Option<N>,
 }
 
 impl<N: Noise> Mlp<N> {
@@ -27,7 +28,7 @@ impl<N: Noise> Mlp<N> {
         let mut layers: Vec<Linear> =
             sizes.windows(2).map(|sizes| new_linear(sizes[0], sizes[1], &mut uniform, device)).collect();
         let output = layers.pop().expect("a model has at least features and outputs");
-        Self { dropout: layers.iter().map(|_| dropout()).collect(), hidden: layers, output }
+        Self { dropout: layers.iter().map(|_| dropout()).collect(), hidden: layers, output, input_dropout: None }
     }
 
     /// The same model with other dropout layers.
@@ -36,8 +37,15 @@ impl<N: Noise> Mlp<N> {
         Self { dropout: self.hidden.iter().map(|_| dropout()).collect(), ..self }
     }
 
+    /// The same model with dropout of the features.
+    #[must_use]
+    pub fn with_input_dropout(self, dropout: N) -> Self {
+        Self { input_dropout: Some(dropout), ..self }
+    }
+
     /// The outputs, `[rows, outputs]`, for `[rows, features]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let x = self.input_dropout.iter().fold(x, |x, dropout| dropout.forward(x));
         let layers = self.hidden.iter().zip(&self.dropout);
         linear(&self.output, layers.fold(x, |x, (layer, dropout)| dropout.forward(relu(linear(layer, x)))))
     }

@@ -1,6 +1,5 @@
 //! `nn-dropout describe`: what a table holds, and what looks wrong with it.
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -9,6 +8,7 @@ use super::Ended;
 use crate::io::source::{Source, shown};
 use crate::settings::{CsvOptions, MlpSettings, Options, Task};
 use crate::table::{Contents, Description};
+use crate::words::print;
 
 /// Show how `train` reads a table
 ///
@@ -54,7 +54,6 @@ pub fn describe(args: &DescribeArgs) -> Result<Ended> {
     for warning in &description.warnings {
         text.extend(["warning: ", warning, "\n"]);
     }
-    let mut out = stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write the description")?;
+    print(&text)?;
     Ok(Ended::Finished)
 }

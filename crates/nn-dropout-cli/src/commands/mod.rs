@@ -4,6 +4,7 @@ pub mod apply;
 pub mod describe;
 pub mod generate;
 pub mod predict;
+pub mod study;
 pub mod sweep;
 pub mod train;
 

@@ -15,7 +15,7 @@ use crate::mlp::run::{load_model, load_settings};
 use crate::settings::CsvOptions;
 use crate::settings::numbers::{count, seed};
 use crate::table::{Cells, Encoder, Kind, Schema, TableWriter, Target, Value};
-use crate::words::{instead, quoted};
+use crate::words::{instead, note, quoted};
 
 /// Predict the rows of a table with a trained perceptron
 ///
@@ -64,7 +64,7 @@ pub fn predict(args: &PredictArgs) -> Result<Ended> {
         args.run.display()
     );
     let model = load_model(&args.run, &settings, &schema)?;
-    let predictor = Predictor::new(model, &settings.dropout, args.samples, args.seed);
+    let predictor = Predictor::new(model, &settings, args.samples, args.seed);
     let predictions = Predictions { args, schema: &schema, predictor };
     interrupt::listen()?;
     match &args.output {
@@ -77,8 +77,9 @@ pub fn predict(args: &PredictArgs) -> Result<Ended> {
         }
         None => predictions.write(stdout(), false)?.flush().context("cannot write the predictions")?,
     }
-    if args.samples.is_some() && settings.dropout.amount() == 0.0 {
-        eprintln!(
+    let has_input_dropout = settings.input_dropout.as_ref().is_some_and(|input| input.amount() > 0.0);
+    if args.samples.is_some() && settings.dropout.amount() == 0.0 && !has_input_dropout {
+        note!(
             "note: the run was trained with {} = 0, so all samples of a row are the same; --samples needs a run with dropout",
             settings.dropout.kind().amount()
         );
@@ -136,7 +137,7 @@ impl Predictions<'_> {
             rows.read().with_context(path)?;
         }
         if schema.blake3.is_some() && schema.blake3 == Some(source.hash()?) {
-            eprintln!("note: the run was trained on this very table, so the predictions are better than for new rows");
+            note!("note: the run was trained on this very table, so the predictions are better than for new rows");
         }
         rows.tell_unknown();
         table.finish()
@@ -198,7 +199,7 @@ impl<'a> Rows<'a> {
             let (column, example) = (quoted(&unknown.column), quoted(&unknown.example));
             let (count, cells) = (unknown.count, unknown.cells);
             let as_what = if unknown.are_others { "others" } else { "missing" };
-            eprintln!(
+            note!(
                 "note: column {column}: {count} of {cells} cells hold what the model has not seen, such as {example}, and count as {as_what}"
             );
         }

@@ -11,14 +11,14 @@ use crate::gpt::run::Begun;
 use crate::gpt::source;
 use crate::gpt::trainer::{GptTrainer, losses};
 use crate::io::run_dir::{CONFIG, REPORT, RunDir};
-use crate::metric::Metrics;
+use crate::metric::{Metric, Metrics, Scores};
 use crate::mlp::trainer::MlpTrainer;
 use crate::settings::file::{read, to_toml};
 use crate::settings::layer::dropout;
-use crate::settings::{DIGITS, GPT, GptSettings, MlpSettings, Options, Output, Settings, Task};
+use crate::settings::{DIGITS, GPT, GptSettings, MlpSettings, Options, Output, Settings};
 use crate::table::{Description, Part, Table, Target};
 use crate::trainer::{Trainer, progress_bar};
-use crate::words::say;
+use crate::words::{print, say};
 use crate::{gpt, interrupt, mlp, report};
 
 /// Train a network with dropout: a multi-layer perceptron on a table, or a GPT on a text
@@ -36,6 +36,9 @@ pub struct TrainArgs {
     /// Resume the run in the folder for the results from its last checkpoint
     #[arg(long, help_heading = GPT)]
     resume: bool,
+    /// Print all scores at the end as NAME=VALUE, one per line, and nothing else: for programs that run trainings, such as Katib
+    #[arg(long)]
+    scores: bool,
     /// Overwrite the run in the folder for the results, if there is one
     #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, hide_possible_values = true)]
     force: Option<bool>,
@@ -44,11 +47,12 @@ pub struct TrainArgs {
 pub fn train(args: &TrainArgs) -> Result<Ended> {
     let options = Options { dropout: args.dropout.clone(), force: args.force, ..args.options.clone() }.with_file()?;
     let options = if args.resume { resumed(options)? } else { options };
-    let output = Output::of(&options);
+    let mut output = Output::of(&options);
+    output.quiet |= args.scores;
     match Settings::of(options)? {
         Settings::Mlp(_) if args.resume => bail!("--resume is for --model gpt"),
-        Settings::Mlp(settings) => train_mlp(&settings, &output),
-        Settings::Gpt(settings) => train_gpt(&settings, &output, args.resume),
+        Settings::Mlp(settings) => train_mlp(&settings, &output, args.scores),
+        Settings::Gpt(settings) => train_gpt(&settings, &output, args.resume, args.scores),
     }
 }
 
@@ -65,7 +69,7 @@ fn resumed(options: Options) -> Result<Options> {
 }
 
 /// Nothing is written before all input has been checked.
-fn train_mlp(settings: &MlpSettings, output: &Output) -> Result<Ended> {
+fn train_mlp(settings: &MlpSettings, output: &Output, scores: bool) -> Result<Ended> {
     let table = Table::load(settings)?;
     let bar = progress_bar("epoch", settings.epochs.get(), output.quiet);
     let mut trainer = MlpTrainer::new(settings.clone(), &table, bar.clone())?;
@@ -87,22 +91,53 @@ fn train_mlp(settings: &MlpSettings, output: &Output) -> Result<Ended> {
         return Ok(Ended::Interrupted);
     };
     let is_finished = last.epoch == settings.epochs.get();
+    if scores {
+        return print_scores(&all_scores(&trainer), is_finished);
+    }
     if !is_finished {
         say!("interrupted after {} of {} epochs", last.epoch, settings.epochs);
     }
-    let metric = settings.task.metric();
+    let metric = settings.metric();
     let unit = if let Target::Dates(..) = trainer.split().schema.target { " days" } else { "" };
     for (part, score) in [("training", last.train), ("validation", last.validation)] {
         let (title, shown) = (format!("{part} {}", metric.name()), metric.shown(score.metric));
-        match settings.task {
-            Task::Classification => say!("{title:<20} {shown:>7}"),
-            Task::Regression => say!("{title:<13} {shown:>7}, {} {:.4}{unit}", metric.loss_name(), score.loss),
+        if metric == Metric::R2 {
+            say!("{title:<13} {shown:>7}, {} {:.4}{unit}", metric.loss_name(), score.loss);
+        } else {
+            say!("{title:<20} {shown:>7}");
         }
     }
-    if settings.task == Task::Classification {
-        say!("{:<20} {:>5.1} points", "gap", 100.0 * (last.train.metric - last.validation.metric));
+    if metric != Metric::R2 {
+        let gap = metric.merit(last.train.metric) - metric.merit(last.validation.metric);
+        say!("{:<20} {:>5}{}", "gap", metric.difference(gap), metric.points());
+    }
+    if let Some(test) = &trainer.split().test {
+        for (metric, value) in trainer.scores(test) {
+            say!("{:<20} {:>7}", format!("test {}", metric.name()), metric.shown(value));
+        }
     }
     Ok(ended(&run, is_finished))
+}
+
+/// The scores of all parts.
+fn all_scores(trainer: &MlpTrainer) -> Vec<(&'static str, Scores)> {
+    let split = trainer.split();
+    let parts =
+        [("training", Some(&split.train)), ("validation", Some(&split.validation)), ("test", split.test.as_ref())];
+    parts.into_iter().filter_map(|(name, part)| part.map(|part| (name, trainer.scores(part)))).collect()
+}
+
+/// Prints the scores of a training that is finished. Those that are no numbers, as of a network that has diverged, are left out.
+fn print_scores(scores: &[(&str, Scores)], is_finished: bool) -> Result<Ended> {
+    if !is_finished {
+        return Ok(Ended::Interrupted);
+    }
+    let finite = scores.iter().flat_map(|(part, scores)| {
+        let scores = scores.iter().filter(|(_, value)| value.is_finite());
+        scores.map(move |(metric, value)| format!("{part}_{}={value}\n", metric.key()))
+    });
+    print(&finite.collect::<String>())?;
+    Ok(Ended::Finished)
 }
 
 /// Trains a perceptron and writes its whole run. Returns the metrics, and what the report says about uncertainty.
@@ -112,19 +147,20 @@ pub fn train_and_report(
     description: &Description,
     trainer: &mut MlpTrainer,
 ) -> Result<(Vec<Metrics>, Markup)> {
-    let history = mlp::run::train(run, settings.task, trainer)?;
+    let history = mlp::run::train(run, settings, trainer)?;
     if history.is_empty() {
         return Ok((history, Markup::default()));
     }
     let split = trainer.split();
     let uncertainty = report::mlp::uncertainty(settings, split, trainer.model(), run.path())?;
-    let page = report::mlp::html(settings, &description.missing, split, &history, &uncertainty, run.path())?;
+    let scores = all_scores(trainer);
+    let page = report::mlp::html(settings, &description.missing, &scores, split, &history, &uncertainty, run.path())?;
     run.write(REPORT, page.as_bytes())?;
     Ok((history, uncertainty))
 }
 
 /// Nothing is written before all input has been checked.
-fn train_gpt(settings: &GptSettings, output: &Output, resume: bool) -> Result<Ended> {
+fn train_gpt(settings: &GptSettings, output: &Output, resume: bool, scores: bool) -> Result<Ended> {
     let begun = resume.then(|| Begun::open(settings, output)).transpose()?;
     let (source, config) = source::load(settings, |inputs| begun.iter().try_for_each(|begun| begun.check(inputs)))?;
     let bar = progress_bar("step", source.steps(settings), output.quiet);
@@ -147,6 +183,11 @@ fn train_gpt(settings: &GptSettings, output: &Output, resume: bool) -> Result<En
     let page = report::gpt::html(settings, &to_toml(settings)?, &train, &validation, run.path())?;
     run.write(REPORT, page.as_bytes())?;
     let is_finished = progress.step >= steps;
+    if scores {
+        let of = |curve: &[(usize, f64)]| curve.iter().map(|(_, loss)| (Metric::CrossEntropy, *loss)).next_back();
+        let parts = [("training", of(&train)), ("validation", of(&validation))];
+        return print_scores(&parts.map(|(part, score)| (part, score.into_iter().collect())), is_finished);
+    }
     if !is_finished {
         say!("interrupted after {} of {steps} steps; resume with --resume", progress.step);
     }

@@ -10,6 +10,7 @@ use crate::io::files;
 use crate::io::input::Input;
 use crate::settings::GptSettings;
 use crate::trainer::rng;
+use crate::words::note;
 
 /// The most batches that the loss of each part of a text is measured on.
 const EVAL_BATCHES: usize = 50;
@@ -61,7 +62,7 @@ impl Source {
 /// Tells the user what was changed in a text.
 pub fn print_note(name: &str, note: Option<&str>) {
     if let Some(note) = note {
-        eprintln!("note: {name}: {note}");
+        note!("note: {name}: {note}");
     }
 }
 

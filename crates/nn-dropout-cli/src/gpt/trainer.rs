@@ -16,9 +16,9 @@ use super::model::{ACTIVATIONS, Gpt, new_model};
 use super::optimizer::{clip, optimizer};
 use super::source::{Data, Source};
 use super::tokens::Batch;
-use crate::metric::{Metrics, Score};
+use crate::metric::{Metric, Metrics, Score};
 use crate::settings::{GptSettings, TrainRng};
-use crate::trainer::Trainer;
+use crate::trainer::{GROUPS, Trainer, Validated, group};
 use crate::{device, interrupt};
 
 /// A GPT in training.
@@ -152,19 +152,22 @@ impl<'a> GptTrainer<'a> {
         Ok(())
     }
 
+    /// The sum of the losses of each batch, in eval mode, and its tokens.
+    fn losses(&self, batches: &[Batch]) -> Vec<(f64, usize)> {
+        let (model, device) = (self.training.model().valid(), self.device.clone().without_autodiff());
+        let of = |batch: &Batch| {
+            let tokens = batch.targets.len();
+            (loss(&model, batch, &device).into_scalar::<f64>() * tokens as f64, tokens)
+        };
+        batches.iter().map(of).collect()
+    }
+
     /// Adds a row with the losses of both parts of a text, in eval mode. Batches have a row per step instead.
     fn measure(&mut self) -> Result<()> {
         let Data::Text { train, validation, .. } = &self.source.data else {
             return Ok(());
         };
-        let (model, device) = (self.training.model().valid(), self.device.clone().without_autodiff());
-        let mean = |batches: &[Batch]| {
-            let losses = batches
-                .iter()
-                .map(|batch| loss(&model, batch, &device).into_scalar::<f64>() * batch.targets.len() as f64);
-            losses.sum::<f64>() / batches.iter().map(|batch| batch.targets.len()).sum::<usize>() as f64
-        };
-        let (train, validation) = (mean(train), mean(validation));
+        let [train, validation] = [train, validation].map(|part| mean(&self.losses(part)));
         self.bar.set_prefix(format!("validation loss {validation:.3}, "));
         Ok(writeln!(self.progress.metrics, "{},{train},{validation}", self.progress.step)?)
     }
@@ -179,9 +182,31 @@ impl Trainer for GptTrainer<'_> {
         self.source.steps(&self.settings)
     }
 
+    fn validate(&self) -> Validated {
+        let Data::Text { validation, .. } = &self.source.data else {
+            return Validated { scores: Vec::new(), left_out: Vec::new(), groups: Vec::new() };
+        };
+        let losses = self.losses(validation);
+        let without = |left_out: usize| {
+            let kept = losses.iter().zip(0..).filter(|(_, batch)| group(*batch) != left_out);
+            mean(&kept.map(|(loss, _)| *loss).collect::<Vec<_>>())
+        };
+        let groups = (0..GROUPS).map(|left_out| (0..losses.len()).any(|batch| group(batch as u64) == left_out));
+        Validated {
+            scores: vec![(Metric::CrossEntropy, mean(&losses))],
+            left_out: (0..GROUPS).map(without).collect(),
+            groups: groups.collect(),
+        }
+    }
+
     fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
         (self.progress.step > 0).then(|| self.to_checkpoint()).transpose()
     }
+}
+
+/// The mean loss of all tokens.
+fn mean(losses: &[(f64, usize)]) -> f64 {
+    losses.iter().map(|(sum, _)| sum).sum::<f64>() / losses.iter().map(|(_, tokens)| tokens).sum::<usize>() as f64
 }
 
 /// The mean cross-entropy of the next tokens.

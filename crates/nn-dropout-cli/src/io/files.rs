@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use tempfile::NamedTempFile;
 
+/// The folder for the results of all runs, unless another one is named.
+pub const RUNS: &str = "runs";
+
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| cannot_read(path))
 }
@@ -114,6 +117,13 @@ pub fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))
 }
 
+/// A lock that processes hold while they write into a folder, where the system can lock one.
+pub fn lock_folder(folder: &Path) -> Option<File> {
+    let file = File::open(folder).ok()?;
+    file.lock().ok()?;
+    Some(file)
+}
+
 /// The name of something in the folder; `None` if the folder is empty or does not exist.
 pub fn first_entry(folder: &Path) -> Result<Option<PathBuf>> {
     match fs::read_dir(folder) {
@@ -128,7 +138,7 @@ pub fn free_folder(name: &str, is_free: impl Fn(&Path) -> bool) -> PathBuf {
     let numbered = (2..).map(|n| format!("{name}-{n}"));
     std::iter::once(name.to_owned())
         .chain(numbered)
-        .map(|name| Path::new("runs").join(name))
+        .map(|name| Path::new(RUNS).join(name))
         .find(|path| is_free(path))
         .expect("there are more numbers than folders")
 }

@@ -66,7 +66,7 @@ impl RunDir {
     }
 
     /// `metrics.csv`, empty until the first row is added.
-    pub fn rows<const N: usize>(&self, header: [&'static str; N]) -> Result<Rows<N>> {
+    pub fn rows<const N: usize>(&self, header: [String; N]) -> Result<Rows<N>> {
         let path = self.file(METRICS);
         let file = File::create(&path).with_context(|| cannot_write(&path))?;
         Ok(Rows { path, header: Some(header), writer: csv::Writer::from_writer(file) })
@@ -77,7 +77,7 @@ impl RunDir {
 pub struct Rows<const N: usize> {
     path: PathBuf,
     /// `None` once it has been written.
-    header: Option<[&'static str; N]>,
+    header: Option<[String; N]>,
     writer: csv::Writer<File>,
 }
 

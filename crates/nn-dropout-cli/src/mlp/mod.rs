@@ -3,5 +3,6 @@
 pub mod model;
 pub mod prediction;
 pub mod run;
+pub mod scores;
 pub mod trainer;
 pub mod uncertainty;

@@ -26,12 +26,17 @@ pub fn sizes(settings: &MlpSettings, schema: &Schema) -> Vec<usize> {
 /// A model with weights drawn from `rng`. Burn's own random numbers come from a state that all threads of a process share.
 pub fn new_model(
     sizes: &[usize],
-    config: &Config,
+    settings: &MlpSettings,
     rng: &mut ChaCha8Rng,
     generator: &Generator,
     device: &Device,
 ) -> Mlp {
-    Mlp::new(sizes, |bound| rng.random_range(-bound..bound), || layer(config, generator), device)
+    let model =
+        Mlp::new(sizes, |bound| rng.random_range(-bound..bound), || layer(&settings.dropout, generator), device);
+    match &settings.input_dropout {
+        Some(config) => model.with_input_dropout(layer(config, generator)),
+        None => model,
+    }
 }
 
 /// A dropout layer with masks from a generator.

@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use nn_dropout::{Config, Generator, Mode, MonteCarlo, Schedule};
 
 use super::model::{Mlp, layer};
+use crate::settings::MlpSettings;
 use crate::table::{Kind, Schema, Target, Value};
 
 /// The default seed of the masks.
@@ -52,13 +53,20 @@ pub struct Predictor {
 const ROWS: usize = 256;
 
 impl Predictor {
-    /// The model, on a device without autodiff, with masks from a seed. They have all the noise of `dropout`, whatever its schedule.
-    pub fn new(model: Mlp, dropout: &Config, samples: Option<NonZeroUsize>, seed: u64) -> Self {
+    /// The model, on a device without autodiff, with masks from a seed. They have all the noise of the settings, whatever its
+    /// schedule.
+    pub fn new(model: Mlp, settings: &MlpSettings, samples: Option<NonZeroUsize>, seed: u64) -> Self {
         let generator = Generator::philox(seed);
-        let dropout = dropout.clone().with_schedule(Schedule::Constant);
         let mode = if samples.is_some() { Mode::MonteCarlo } else { Mode::Eval };
         // No backward pass will follow, so nothing has to be kept for one.
-        let model = model.with_dropout(|| layer(&dropout, &generator).with_mode(mode)).no_grad();
+        let layer =
+            |config: &Config| layer(&config.clone().with_schedule(Schedule::Constant), &generator).with_mode(mode);
+        let model = model.with_dropout(|| layer(&settings.dropout));
+        let model = match &settings.input_dropout {
+            Some(config) => model.with_input_dropout(layer(config)),
+            None => model,
+        };
+        let model = model.no_grad();
         Self { model, generator, seed, samples }
     }
 

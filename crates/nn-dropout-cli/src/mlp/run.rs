@@ -18,11 +18,15 @@ use crate::trainer::{Trainer, rng};
 
 /// Trains, and writes everything but the report. Without any metrics the training was interrupted before its first epoch ended, and
 /// nothing else is written. After an interrupt the model is measured if an epoch has ended since the last time.
-pub fn train(run: &RunDir, task: Task, trainer: &mut MlpTrainer) -> Result<Vec<Metrics>> {
-    let mut rows = run.rows(match task {
-        Task::Classification => ["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy"],
-        Task::Regression => ["epoch", "train_rmse", "train_r2", "val_rmse", "val_r2"],
-    })?;
+pub fn train(run: &RunDir, settings: &MlpSettings, trainer: &mut MlpTrainer) -> Result<Vec<Metrics>> {
+    let loss = match settings.task {
+        Task::Classification => "loss",
+        Task::Regression => "rmse",
+    };
+    let metric = settings.metric().key();
+    let names = [("train", loss), ("train", &metric), ("val", loss), ("val", &metric)];
+    let [train_loss, train, val_loss, val] = names.map(|(part, name)| format!("{part}_{name}"));
+    let mut rows = run.rows(["epoch".to_owned(), train_loss, train, val_loss, val])?;
     let mut history: Vec<Metrics> = Vec::new();
     loop {
         let measured = history.last().map_or(0, |last| last.epoch);
@@ -65,7 +69,7 @@ pub fn load_settings(run: &Path) -> Result<(MlpSettings, Schema)> {
 pub fn load_model(run: &Path, settings: &MlpSettings, schema: &Schema) -> Result<Mlp> {
     let generator = Generator::philox(0);
     ACTIVATIONS.check(&settings.dropout, &generator).with_context(|| run.join(CONFIG).display().to_string())?;
-    let model = new_model(&sizes(settings, schema), &settings.dropout, &mut rng(0, 0), &generator, &Device::flex());
+    let model = new_model(&sizes(settings, schema), settings, &mut rng(0, 0), &generator, &Device::flex());
     let weights = run.join(WEIGHTS);
     weights::load(model, read(&weights)?, |_| false).with_context(|| weights.display().to_string())
 }

@@ -12,10 +12,11 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::model::{ACTIVATIONS, Mlp, new_model, sizes};
-use crate::metric::{Metrics, Score};
+use super::scores::Outputs;
+use crate::metric::{Metrics, Scores};
 use crate::settings::MlpSettings;
-use crate::table::{Part, Scale, Split, Table, Targets};
-use crate::trainer::{MAX_PARAMETERS, Trainer, rng};
+use crate::table::{Part, Scale, Schema, Split, Table, Targets};
+use crate::trainer::{GROUPS, MAX_PARAMETERS, Trainer, Validated, group, rng};
 use crate::{device, interrupt};
 
 /// The uses of the seed, each a stream.
@@ -24,6 +25,8 @@ enum Stream {
     Split,
     Weights,
     Batches,
+    /// The test part, with seed 0: the same for all seeds.
+    Test,
 }
 
 /// A perceptron in training.
@@ -43,7 +46,7 @@ pub struct MlpTrainer {
 impl MlpTrainer {
     pub fn new(settings: MlpSettings, table: &Table, bar: ProgressBar) -> Result<Self> {
         let stream = |stream: Stream| rng(settings.seed, stream as u64);
-        let split = Split::of(table, settings.train_fraction, &mut stream(Stream::Split))?;
+        let split = Split::of(table, &settings, &mut stream(Stream::Split), &mut rng(0, Stream::Test as u64))?;
         let sizes = sizes(&settings, &split.schema);
         let parameters = parameters(&sizes);
         ensure!(
@@ -52,9 +55,11 @@ impl MlpTrainer {
         );
         let device = device::open(settings.device)?;
         let generator = Generator::philox(settings.seed);
-        ACTIVATIONS.check(&settings.dropout, &generator)?;
+        for dropout in std::iter::once(&settings.dropout).chain(&settings.input_dropout) {
+            ACTIVATIONS.check(dropout, &generator)?;
+        }
         let autodiff = device.clone().autodiff();
-        let model = new_model(&sizes, &settings.dropout, &mut stream(Stream::Weights), &generator, &autodiff);
+        let model = new_model(&sizes, &settings, &mut stream(Stream::Weights), &generator, &autodiff);
         Ok(Self {
             order: (0..split.train.len()).collect(),
             batches: stream(Stream::Batches),
@@ -105,13 +110,21 @@ impl MlpTrainer {
         true
     }
 
+    /// What the model says of a part in eval mode.
+    fn outputs<'a>(&self, part: &'a Part) -> Outputs<'a> {
+        outputs(&self.training.model().valid(), &self.split.schema, part, &self.device)
+    }
+
+    /// All scores of a part.
+    pub fn scores(&self, part: &Part) -> Scores {
+        self.outputs(part).scores()
+    }
+
     /// How good the model is on both parts.
     pub fn measure(&self) -> Metrics {
-        let model = self.training.model().valid();
-        let unit = self.split.schema.target.scale().map_or(1.0, Scale::unit);
+        let metric = self.settings.metric();
         let [train, validation] =
-            [&self.split.train, &self.split.validation].map(|part| evaluate(&model, part, unit, &self.device));
-        let metric = self.settings.task.metric();
+            [&self.split.train, &self.split.validation].map(|part| self.outputs(part).score(metric));
         self.bar.set_message(format!("validation {} {}", metric.name(), metric.shown(validation.metric)));
         Metrics { epoch: self.epoch, train, validation }
     }
@@ -135,6 +148,36 @@ impl Trainer for MlpTrainer {
     fn length(&self) -> usize {
         self.settings.epochs.get()
     }
+
+    fn validate(&self) -> Validated {
+        validated(
+            &self.training.model().valid(),
+            &self.settings,
+            &self.split.schema,
+            &self.split.validation,
+            &self.device,
+        )
+    }
+}
+
+/// The most rows that a model is given at once to be measured.
+const ROWS: usize = 1024;
+
+/// What a model in eval mode says of a part.
+fn outputs<'a>(model: &Mlp, schema: &Schema, part: &'a Part, device: &Device) -> Outputs<'a> {
+    let rows: Vec<usize> = (0..part.len()).collect();
+    let outputs = rows.chunks(ROWS).map(|rows| model.forward(features(part, rows, device)).into_data());
+    let values = outputs.flat_map(|outputs| outputs.iter::<f32>().collect::<Vec<_>>()).collect();
+    Outputs::new(values, schema.target.outputs(), &part.targets, schema.target.scale().map_or(1.0, Scale::unit))
+}
+
+/// The scores of a part, by a model in eval mode.
+pub fn validated(model: &Mlp, settings: &MlpSettings, schema: &Schema, part: &Part, device: &Device) -> Validated {
+    let outputs = outputs(model, schema, part, device);
+    let of_row: Vec<usize> = part.units.iter().map(|&unit| group(unit)).collect();
+    let left_out = outputs.left_out(settings.metric(), GROUPS, |row| of_row[row]);
+    let groups = (0..GROUPS).map(|group| of_row.contains(&group)).collect();
+    Validated { scores: outputs.scores(), left_out, groups }
 }
 
 fn features(part: &Part, rows: &[usize], device: &Device) -> Tensor<2> {
@@ -158,32 +201,6 @@ fn loss(outputs: Tensor<2>, targets: &Targets, rows: &[usize], device: &Device) 
             let numbers: Vec<f32> = rows.iter().map(|&row| numbers[row] as f32).collect();
             let numbers = Tensor::<2>::from_data(TensorData::new(numbers, [rows.len(), 1]), device);
             (outputs - numbers).square().mean()
-        }
-    }
-}
-
-/// The score of a model in eval mode over all rows of a part.
-fn evaluate(model: &Mlp, part: &Part, unit: f64, device: &Device) -> Score {
-    const ROWS: usize = 1024;
-    let rows: Vec<usize> = (0..part.len()).collect();
-    let (mut total, mut hits) = (0.0, 0.0);
-    for rows in rows.chunks(ROWS) {
-        let outputs = model.forward(features(part, rows, device));
-        if let Targets::Classes { numbers, .. } = &part.targets {
-            let guesses = outputs.clone().argmax(1).into_data();
-            hits +=
-                rows.iter().zip(guesses.iter::<i64>()).filter(|(row, guess)| numbers[**row] as i64 == *guess).count()
-                    as f64;
-        }
-        total += loss(outputs, &part.targets, rows, device).into_scalar::<f64>() * rows.len() as f64;
-    }
-    let count = part.len() as f64;
-    match &part.targets {
-        Targets::Classes { .. } => Score { loss: total / count, metric: hits / count },
-        Targets::Numbers(numbers) | Targets::Dates(numbers) => {
-            let mean = numbers.iter().sum::<f64>() / count;
-            let around_mean: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
-            Score { loss: unit * (total / count).sqrt(), metric: 1.0 - total / around_mean }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a network's uncertainty is worth.
 
 use super::prediction::Prediction;
+use super::scores::area;
 use crate::table::{Part, Targets};
 
 /// Whether wrong predictions are more uncertain than right ones.
@@ -49,33 +50,5 @@ impl Reliability {
                 None
             },
         }
-    }
-}
-
-/// The share of pairs in which the wrong one has the higher value; equal values count half.
-fn area(mut values: Vec<(f64, bool)>) -> Option<f64> {
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut pairs, mut right) = (0.0, 0.0);
-    for same in values.chunk_by(|a, b| a.0 == b.0) {
-        let wrong_here = same.iter().filter(|(_, wrong)| *wrong).count() as f64;
-        let right_here = same.len() as f64 - wrong_here;
-        pairs += wrong_here * (right + right_here / 2.0);
-        right += right_here;
-    }
-    let wrong = values.len() as f64 - right;
-    (wrong > 0.0 && right > 0.0).then(|| pairs / (wrong * right))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::area;
-
-    #[test]
-    fn the_area_is_the_share_of_pairs() {
-        // Pairs of a wrong and a right one: 2 above 1 and 0, and equal to 2; 0 equal to 0, and below 1 and 2.
-        let values = vec![(1.0, false), (2.0, true), (0.0, false), (2.0, false), (0.0, true)];
-        assert_eq!(area(values), Some((1.0 + 1.0 + 0.5 + 0.5) / 6.0));
-        assert_eq!(area(vec![(1.0, true), (0.0, false)]), Some(1.0));
-        assert_eq!(area(vec![(1.0, true)]), None);
     }
 }

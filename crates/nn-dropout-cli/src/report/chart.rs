@@ -8,6 +8,9 @@ use plotters::prelude::*;
 pub const TRAIN: RGBColor = RGBColor(214, 112, 32);
 pub const VALIDATION: RGBColor = RGBColor(46, 134, 222);
 
+/// What is left aside.
+pub const OTHERS: RGBColor = RGBColor(136, 136, 136);
+
 /// A chart with lines.
 pub struct Chart<'a> {
     pub x: &'a str,
@@ -65,7 +68,7 @@ impl Chart<'_> {
         let mut svg = String::new();
         {
             let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-            let grey = RGBColor(136, 136, 136);
+            let grey = OTHERS;
             let text = ("sans-serif", 13).into_font().color(&grey);
             let mut chart = ChartBuilder::on(&root)
                 .margin(8)
@@ -117,7 +120,9 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
 
 /// A label without the last digits, which are rounding errors.
 fn short(number: f64) -> String {
-    format!("{number:.6}").trim_end_matches('0').trim_end_matches('.').to_owned()
+    let text = format!("{number:.6}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 /// A chart of one metric over epochs or steps on both parts: `(epoch, value)` each.

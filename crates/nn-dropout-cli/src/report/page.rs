@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = "
 :root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 48rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: 0; }
 h2 { font-size: 1.1rem; margin: 2rem 0 0.5rem; }
 h3 { font-size: 1rem; font-weight: normal; margin: 1rem 0 0; }
@@ -18,11 +18,13 @@ figure { margin: 0; }
 @media (max-width: 36rem) { .wide { display: none; } .narrow { display: block; } th, td { padding-right: 0.75rem; } }
 .scroll { overflow-x: auto; }
 tr.chosen { font-weight: bold; }
-.numbers th, .numbers td { text-align: right; }
+.numbers th, .numbers td { text-align: right; padding-right: 0.8rem; }
+.numbers td.words { text-align: left; }
 .numbers td { white-space: nowrap; }
 code { overflow-wrap: anywhere; }
 .scroll code { white-space: nowrap; }
 .train { color: rgb(214, 112, 32); }
+.others { color: rgb(136, 136, 136); }
 .validation { color: rgb(46, 134, 222); }
 ";
 

@@ -25,15 +25,6 @@ pub enum Task {
     Regression,
 }
 
-impl Task {
-    pub fn metric(self) -> Metric {
-        match self {
-            Self::Classification => Metric::Accuracy,
-            Self::Regression => Metric::R2,
-        }
-    }
-}
-
 /// The masks that a GPT is trained with.
 #[derive(Clone, Copy, Default, PartialEq, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -77,4 +68,4 @@ macro_rules! choice {
         })*
     };
 }
-choice!(Model, Task, TrainRng, DeviceName, Decimal);
+choice!(Model, Task, TrainRng, DeviceName, Decimal, Metric);

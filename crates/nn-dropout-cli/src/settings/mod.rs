@@ -20,6 +20,7 @@ pub use options::NO_KEYS;
 pub use options::{GPT, Options};
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -27,9 +28,11 @@ use nn_dropout::{Config, Kind};
 
 use crate::io::files::free_folder;
 use crate::io::source::STDIN;
+use crate::metric::Metric;
 use choices::Model;
 
 /// Everything that determines what a run computes: its `config.toml`.
+#[derive(Clone)]
 pub enum Settings {
     Mlp(MlpSettings),
     Gpt(GptSettings),
@@ -48,11 +51,71 @@ impl Settings {
         }
     }
 
+    pub fn seed(&self) -> u64 {
+        match self {
+            Self::Mlp(settings) => settings.seed,
+            Self::Gpt(settings) => settings.seed,
+        }
+    }
+
+    /// The number of folds, if the rows are split into folds.
+    pub fn folds(&self) -> Option<NonZeroUsize> {
+        match self {
+            Self::Mlp(settings) => settings.folds,
+            Self::Gpt(_) => None,
+        }
+    }
+
+    /// The file of the data, or `digits`.
+    pub fn data(&self) -> &Path {
+        match self {
+            Self::Mlp(settings) => &settings.data,
+            Self::Gpt(settings) => settings.data.as_deref().unwrap_or(Path::new("text")),
+        }
+    }
+
+    /// The metric that says how good a model is.
+    pub fn metric(&self) -> Metric {
+        match self {
+            Self::Mlp(settings) => settings.metric(),
+            Self::Gpt(_) => Metric::CrossEntropy,
+        }
+    }
+
+    /// The unit in which a training is measured.
+    pub fn unit(&self) -> &'static str {
+        match self {
+            Self::Mlp(_) => "epoch",
+            Self::Gpt(_) => "step",
+        }
+    }
+
+    /// The number of units in a training.
+    pub fn length(&self) -> usize {
+        match self {
+            Self::Mlp(settings) => settings.epochs.get(),
+            Self::Gpt(settings) => settings.max_iters.get(),
+        }
+    }
+
+    /// As TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        match self {
+            Self::Mlp(settings) => file::to_toml(settings),
+            Self::Gpt(settings) => file::to_toml(settings),
+        }
+    }
+
     pub fn of(options: Options) -> Result<Self> {
         let model = options.model.unwrap_or_default();
         options.check(model)?;
         Ok(match model {
-            Model::Mlp => Self::Mlp(MlpSettings::of(options)),
+            Model::Mlp => {
+                let mut settings = MlpSettings::of(options);
+                settings.check()?;
+                settings.complete();
+                Self::Mlp(settings)
+            }
             Model::Gpt => Self::Gpt(GptSettings::of(options)),
         })
     }

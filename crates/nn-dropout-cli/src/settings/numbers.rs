@@ -124,8 +124,8 @@ checked_number!(
     |rate| rate > 0.0 && rate.is_finite()
 );
 checked_number!(
-    /// The share of the rows that are trained on.
-    TrainFraction,
+    /// A share of the rows.
+    Share,
     "a number above 0 and below 1",
     |share| share > 0.0 && share < 1.0
 );

@@ -10,7 +10,9 @@ use nn_dropout::Config;
 use super::choices::{DeviceName, Model, Task, TrainRng};
 use super::csv::{Decimal, Encoding, Separator};
 use super::file::{Keys, read};
-use super::numbers::{Beta, LearningRate, NotNegative, TrainFraction, count, seed};
+use super::layer;
+use super::numbers::{Beta, LearningRate, NotNegative, Share, count, seed};
+use crate::metric::Metric;
 
 /// Declares options. All are optional.
 macro_rules! options {
@@ -88,6 +90,9 @@ Options {
     /// Number columns to treat as categories
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', help_heading = MLP)]
     categories: Vec<String>,
+    /// A column whose rows of one value stay together in one part: a patient, a user
+    #[arg(long, value_name = "COLUMN", help_heading = MLP)]
+    group: String,
     /// What separates the cells of a CSV file: a character, or `tab` [default: detected]
     #[arg(long, value_name = "CHAR", help_heading = MLP)]
     separator: Separator,
@@ -97,15 +102,31 @@ Options {
     /// The encoding of a CSV file, such as `windows-1252` or `shift_jis` [default: utf-8, or what a byte order mark says]
     #[arg(long, value_name = "NAME", help_heading = MLP)]
     encoding: Encoding,
+    /// What counts: for classes accuracy, or another metric where accuracy misleads; for numbers R2, or an error in their unit
+    /// [default: accuracy or r2]
+    #[arg(long, help_heading = MLP)]
+    metric: Metric,
+    /// Dropout of the features, a rate or a table, as --dropout is for hidden layers [default: none]
+    #[arg(long, value_name = "P|TABLE", value_parser = layer::dropout, help_heading = MLP)]
+    input_dropout: Config,
     /// The sizes of the hidden layers [default: 512,512]
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = count, help_heading = MLP)]
     hidden: Vec<NonZeroUsize>,
     /// The number of passes through the training rows [default: 30]
     #[arg(long, value_name = "N", value_parser = count, help_heading = MLP)]
     epochs: NonZeroUsize,
+    /// Hold back this share of the rows, the same for every seed, and score the trained network on it once [default: none]
+    #[arg(long, value_name = "SHARE", help_heading = MLP)]
+    test_fraction: Share,
+    /// Split the rows into this many folds, with equal shares of each class: one is for validation, the others to train on
+    #[arg(long, value_name = "N", value_parser = count, help_heading = MLP)]
+    folds: NonZeroUsize,
+    /// The fold for validation, from 1 [default: 1]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = MLP)]
+    fold: NonZeroUsize,
     /// The share of the rows to train on; the rest is for validation [default: 0.25]
     #[arg(long, value_name = "SHARE", help_heading = MLP)]
-    train_fraction: TrainFraction,
+    train_fraction: Share,
 
     /// The number of different tokens [default: the number of characters in the text, or of rows in the weights]
     #[arg(long, value_name = "N", value_parser = count, help_heading = GPT)]
@@ -169,10 +190,14 @@ Options {
 pub const NO_KEYS: &[&str] = &[
     "config",
     "hidden_range",
+    "input_rates",
     "jobs",
+    "layers",
     "learning_rate_range",
     "rates",
+    "rates_per_layer",
     "resume",
+    "scores",
     "search",
     "seeds",
     "study",

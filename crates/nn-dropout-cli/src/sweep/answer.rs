@@ -1,15 +1,14 @@
-//! What the trials of a sweep show: the candidate to choose, and why.
+//! What the trials of a sweep show: the candidate to choose, why, and how sure that is.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+
+use nn_dropout::Config;
 
 use super::trial::{Candidate, State, TrialResult};
+use super::uncertainty::{Estimate, Sample};
 use crate::metric::Metric;
-
-/// A mean over seeds.
-#[derive(Clone, Copy)]
-pub struct Mean {
-    pub value: f64,
-    /// Its standard error, with at least two seeds.
-    pub error: Option<f64>,
-}
+use crate::trainer::Validated;
 
 /// All trials of a candidate.
 pub struct Row {
@@ -17,142 +16,298 @@ pub struct Row {
     pub complete: usize,
     pub stopped: usize,
     /// The means of the complete trials.
-    pub train: Mean,
-    pub validation: Mean,
+    pub train: f64,
+    pub validation: Estimate,
+    /// How much better it is than the same without dropout, over the trials that both have completed.
+    pub to_none: Option<Estimate>,
+    /// The same for the best row; at most about 0.
+    pub to_best: Option<Estimate>,
 }
 
 /// The candidate that the trials favour.
 pub struct Answer {
-    /// Sorted by size, rate and learning rate.
+    /// Sorted by size, learning rate, layer and rate.
     pub rows: Vec<Row>,
     /// The row with the best mean on the validation part.
     pub best: usize,
     /// The first row within one standard error of the best: no more noise, and no larger a network, than the data need. Breiman,
-    /// Friedman, Olshen and Stone, "Classification and regression trees", 1984, section 3.4.3.
+    /// Friedman, Olshen and Stone, "Classification and regression trees", 1984, section 3.4.3; with the error of the difference.
     pub chosen: usize,
-    /// The number of rows within one standard error of the best.
-    pub within: usize,
-    /// The number of rows that could be chosen.
-    pub eligible: usize,
+    /// The rows that could be chosen.
+    eligible: Vec<usize>,
     metric: Metric,
 }
 
-impl Mean {
-    fn of(values: &[f64]) -> Self {
-        let count = values.len() as f64;
-        let value = values.iter().sum::<f64>() / count;
-        let variance = values.iter().map(|x| (x - value).powi(2)).sum::<f64>() / (count - 1.0);
-        Self { value, error: (values.len() > 1).then(|| (variance / count).sqrt()) }
-    }
-
-    /// The mean and its error, formatted.
-    pub fn shown(self, metric: Metric) -> String {
-        let error = self.error.map(|error| format!(" ± {}", metric.difference(error)));
-        metric.shown(self.value) + &error.unwrap_or_default()
-    }
+/// How an estimate lies to 0.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Verdict {
+    Better,
+    Worse,
+    Unsure,
 }
 
 impl Answer {
     /// `None` if no trial is complete.
     pub fn of<'a>(results: impl Iterator<Item = &'a TrialResult>, metric: Metric) -> Option<Self> {
         let mut results: Vec<&TrialResult> = results.collect();
+        let layer = |dropout: &Config| {
+            (dropout.kind().name(), dropout.clone().with_amount(0.0).map(|layer| format!("{layer:?}")).ok())
+        };
         let order = |result: &TrialResult| {
-            let Candidate { dropout, hidden, learning_rate } = result.trial.candidate.clone();
-            (hidden, dropout.amount(), learning_rate.map(f64::from))
+            let Candidate { dropout, input_dropout, hidden, learning_rate } = &result.trial.candidate;
+            let input = input_dropout.as_ref().map(Config::amount);
+            (
+                *hidden,
+                learning_rate.map(f64::from),
+                layer(dropout),
+                dropout.amount(),
+                input,
+                result.trial.seed,
+                result.trial.fold,
+            )
         };
         results.sort_by(|a, b| order(a).partial_cmp(&order(b)).expect("settings are numbers"));
-        let rows = results.chunk_by(|a, b| a.trial.candidate == b.trial.candidate).map(|same| {
+        let candidates: Vec<&[&TrialResult]> =
+            results.chunk_by(|a, b| a.trial.candidate == b.trial.candidate).collect();
+        let of = |candidate: &Candidate| candidates.iter().position(|same| same[0].trial.candidate == *candidate);
+        let rows = candidates.iter().map(|same| {
             let complete: Vec<&&TrialResult> = same.iter().filter(|result| result.state == State::Complete).collect();
-            let mean = |value: fn(&TrialResult) -> f64| {
-                Mean::of(&complete.iter().map(|result| value(result)).collect::<Vec<_>>())
-            };
+            let candidate = same[0].trial.candidate.clone();
+            let none = of(&candidate.without_dropout()).filter(|_| !candidate.is_without_dropout());
             Row {
-                candidate: same[0].trial.candidate.clone(),
                 complete: complete.len(),
                 stopped: same.len() - complete.len(),
-                train: mean(|result| result.last().train.metric),
-                validation: mean(|result| result.last().validation.metric),
+                train: complete.iter().map(|result| result.last().train.metric).sum::<f64>() / complete.len() as f64,
+                validation: Estimate::of(&complete.iter().map(|result| sample(result)).collect::<Vec<_>>()),
+                to_none: none.and_then(|none| difference(same, candidates[none], metric)),
+                to_best: None,
+                candidate,
             }
         });
-        let rows: Vec<Row> = rows.collect();
+        let mut rows: Vec<Row> = rows.collect();
 
         // One lucky seed is not enough to be chosen, and one hopeless seed is enough not to be.
         let most = rows.iter().map(|row| row.complete).max()?;
-        let merit = |row: &Row| metric.merit(row.validation.value);
-        let can_be_chosen = |row: &Row| row.stopped == 0 && row.complete >= most.clamp(1, 2) && !merit(row).is_nan();
+        let can_be_chosen =
+            |row: &Row| row.stopped == 0 && row.complete >= most.clamp(1, 2) && row.validation.value.is_finite();
         let eligible: Vec<usize> = (0..rows.len()).filter(|&i| can_be_chosen(&rows[i])).collect();
-        let best = eligible.iter().copied().reduce(|a, b| if merit(&rows[b]) > merit(&rows[a]) { b } else { a })?;
-        let limit = merit(&rows[best]) - rows[best].validation.error.unwrap_or(0.0);
-        let within: Vec<usize> = eligible.iter().copied().filter(|&i| merit(&rows[i]) >= limit).collect();
-        Some(Self { best, chosen: *within.first()?, within: within.len(), eligible: eligible.len(), rows, metric })
+        // Where some have more seeds than others, those seeds may be easy ones.
+        let merits = adjusted(&eligible.iter().map(|&i| complete(candidates[i])).collect::<Vec<_>>(), metric);
+        let best = (0..eligible.len()).reduce(|a, b| if merits[b] > merits[a] { b } else { a }).map(|i| eligible[i])?;
+        for i in (0..rows.len()).filter(|i| *i != best) {
+            rows[i].to_best = difference(candidates[i], candidates[best], metric);
+        }
+        let mut answer = Self { best, chosen: best, eligible, rows, metric };
+        answer.chosen = answer.choose();
+        Some(answer)
+    }
+
+    /// The first row within one standard error of the best; if some of those are known to be better than no dropout, the first of them.
+    fn choose(&self) -> usize {
+        let is_within = |&row: &usize| {
+            let near = |to_best: &Estimate| -to_best.value <= to_best.error.unwrap_or(0.0);
+            row == self.best || self.is_tied(row) && self.rows[row].to_best.as_ref().is_some_and(near)
+        };
+        let within: Vec<usize> = self.eligible.iter().copied().filter(is_within).collect();
+        let helps = |&row: &usize| self.helps(row);
+        within.iter().copied().find(helps).or(within.first().copied()).unwrap_or(self.best)
+    }
+
+    /// Whether a row is known to be better than the same without dropout.
+    fn helps(&self, row: usize) -> bool {
+        self.rows[row].to_none.as_ref().is_some_and(|to_none| self.verdict(to_none) == Verdict::Better)
+    }
+
+    /// The number of intervals that hold together.
+    fn comparisons(&self) -> usize {
+        let best = &self.rows[self.best].candidate;
+        // The difference of the best and no dropout is one.
+        let is_other = |of: &Candidate| of.without_dropout() != *best && best.without_dropout() != *of;
+        let to_best = |row: &&Row| row.to_best.is_some() && is_other(&row.candidate);
+        self.rows.iter().filter(|row| row.to_none.is_some()).count() + self.rows.iter().filter(to_best).count()
+    }
+
+    /// Half the width of the interval of a difference.
+    pub fn margin(&self, difference: &Estimate) -> Option<f64> {
+        difference.margin(self.comparisons())
+    }
+
+    fn verdict(&self, difference: &Estimate) -> Verdict {
+        match self.margin(difference) {
+            Some(margin) if difference.value > margin => Verdict::Better,
+            Some(margin) if difference.value < -margin => Verdict::Worse,
+            _ => Verdict::Unsure,
+        }
+    }
+
+    /// Whether a row may be the best, as far as the data tell: no other is known to be better.
+    pub fn is_tied(&self, row: usize) -> bool {
+        let Row { candidate, to_best, .. } = &self.rows[row];
+        let is_better =
+            |&other: &usize| self.rows[other].candidate.without_dropout() == *candidate && self.helps(other);
+        let is_unsure = to_best.is_some_and(|to_best| self.verdict(&to_best) == Verdict::Unsure);
+        let may_be = is_unsure && self.eligible.contains(&row) && !self.eligible.iter().any(is_better);
+        row == self.best || may_be
+    }
+
+    /// A difference, as more or less of what is better, with its interval.
+    pub fn difference(&self, difference: &Estimate) -> String {
+        let (metric, value) = (self.metric, difference.value);
+        let signed = |value: f64| {
+            let shown = metric.difference(value);
+            if shown.starts_with('-') || shown.bytes().all(|byte| b"0.".contains(&byte)) {
+                shown
+            } else {
+                format!("+{shown}")
+            }
+        };
+        let margin = self.margin(difference);
+        let interval = margin.map(|margin| format!(" [{}, {}]", signed(value - margin), signed(value + margin)));
+        signed(value) + &interval.unwrap_or_default()
+    }
+
+    /// A mean and its standard error, formatted.
+    pub fn mean(&self, mean: &Estimate) -> String {
+        let error = mean.error.map(|error| format!(" ± {}", self.metric.difference(error)));
+        self.metric.shown(mean.value) + &error.unwrap_or_default()
     }
 
     /// The answer in sentences; the first is the answer itself.
     pub fn sentences(&self) -> Vec<String> {
         let metric = self.metric;
         let (best, chosen) = (&self.rows[self.best], &self.rows[self.chosen]);
-        let against = self.without_dropout().filter(|_| chosen.candidate.dropout.amount() > 0.0).map(|none| {
-            let [before, now] = [none, chosen].map(|row| self.gap(row));
-            let verb = if now < before { "falls" } else { "grows" };
-            let points = if metric == Metric::Accuracy { " points" } else { "" };
-            format!(
-                ", against {} without dropout; the gap to training {verb} from {} to {}{points}",
-                none.validation.shown(metric),
-                metric.difference(before),
-                metric.difference(now),
-            )
-        });
-        let mut sentences = vec![format!(
-            "{}: validation {} {}{}.",
-            chosen.candidate,
-            metric.name(),
-            chosen.validation.shown(metric),
-            against.unwrap_or_default()
-        )];
-        let Some(error) = best.validation.error else {
-            sentences.push("One seed cannot separate chance from merit: add --seeds.".to_owned());
+        let mut sentences =
+            vec![format!("{}: validation {} {}.", chosen.candidate, metric.name(), self.mean(&chosen.validation))];
+        if best.validation.error.is_none() {
+            sentences.push(if best.complete < 2 {
+                "One training cannot separate chance from merit: add --seeds.".to_owned()
+            } else {
+                "The validation part has too few rows to say how sure that is.".to_owned()
+            });
             return sentences;
-        };
-        let error = Mean { value: best.validation.value, error: Some(error) }.shown(metric);
-        if self.eligible > 1 && self.within == self.eligible {
+        }
+        let is_compared = self.eligible.iter().any(|&row| self.rows[row].to_none.is_some());
+        if let Some(to_none) = &chosen.to_none {
+            let better = if metric.is_loss() { "better" } else { "more" };
+            let against = format!("{}{} {better} than without dropout", self.difference(to_none), metric.points());
+            sentences.push(match self.verdict(to_none) {
+                Verdict::Better => format!("Dropout helps: {against}{}.", self.gaps()),
+                Verdict::Worse => format!("Dropout harms: {against}."),
+                Verdict::Unsure => format!(
+                    "Unsure whether dropout helps: {against}, which may be chance. More rows or --seeds may tell."
+                ),
+            });
+        } else if chosen.candidate.is_without_dropout() && is_compared {
+            sentences.push("Dropout does not measurably help here.".to_owned());
+        } else if !chosen.candidate.is_without_dropout() {
+            sentences.push("The same was not trained without dropout, so whether it helps is not known.".to_owned());
+        }
+        if self.chosen != self.best {
+            let by = best.to_none.as_ref().map(|to_none| format!(", {} against no dropout", self.difference(to_none)));
             sentences.push(format!(
-                "The data cannot tell these candidates apart: all lie within one standard error of the best, {} ({error}). So the \
-                 least noise is chosen; more --seeds or more data may show a difference.",
-                best.candidate
-            ));
-        } else if self.chosen != self.best {
-            sentences.push(format!(
-                "The best mean is that of {} ({error}); {} is the least within one standard error of it.",
-                best.candidate, chosen.candidate
+                "The best mean is that of {} ({}{}); {} is the least within one standard error of it.",
+                best.candidate,
+                self.mean(&best.validation),
+                by.unwrap_or_default(),
+                chosen.candidate
             ));
         }
-        if chosen.candidate.dropout.amount() == 0.0 && self.eligible > 1 {
-            sentences.push("Dropout does not measurably help here.".to_owned());
+        let tied: Vec<usize> =
+            self.eligible.iter().copied().filter(|&row| row != self.best && self.is_tied(row)).collect();
+        if !tied.is_empty() && tied.len() + 1 == self.eligible.len() {
+            sentences.push("The data cannot tell these candidates apart.".to_owned());
+        } else if !tied.is_empty() {
+            let names: Vec<String> = tied.iter().map(|&row| self.rows[row].candidate.to_string()).collect();
+            sentences.push(format!("The data cannot tell the best and these apart: {}.", names.join("; ")));
         }
         let highest = self.rows.iter().map(|row| row.candidate.dropout.amount()).fold(0.0, f64::max);
-        if self.eligible > 1 && chosen.candidate.dropout.amount() == highest {
+        if highest > 0.0 && self.eligible.len() > 1 && chosen.candidate.dropout.amount() == highest {
             sentences.push("It is the highest rate that was tried: a higher one may be better still.".to_owned());
-        }
-        let stopped: usize = self.rows.iter().map(|row| row.stopped).sum();
-        if stopped > 0 {
-            let trials = stopped + self.rows.iter().map(|row| row.complete).sum::<usize>();
-            let were = if stopped == 1 { "was" } else { "were" };
-            sentences.push(format!("{stopped} of {trials} trials {were} stopped early by the median stopping rule."));
         }
         sentences
     }
 
-    /// How much better the network is on its training data.
-    pub fn gap(&self, row: &Row) -> f64 {
-        self.metric.merit(row.train.value) - self.metric.merit(row.validation.value)
+    /// What happens to the gap between both parts.
+    fn gaps(&self) -> String {
+        let chosen = &self.rows[self.chosen];
+        let none = chosen.candidate.without_dropout();
+        let Some(none) = self.rows.iter().find(|row| row.candidate == none && row.complete > 0) else {
+            return String::new();
+        };
+        let [before, now] = [none, chosen].map(|row| self.gap(row));
+        let verb = if now < before { "falls" } else { "grows" };
+        let [before, now] = [before, now].map(|gap| self.metric.difference(gap));
+        if before == now {
+            return String::new();
+        }
+        format!("; the gap to training {verb} from {before} to {now}{}", self.metric.points())
     }
 
-    /// The chosen candidate without dropout.
-    fn without_dropout(&self) -> Option<&Row> {
-        let chosen = &self.rows[self.chosen].candidate;
-        let same = |of: &Candidate| of.hidden == chosen.hidden && of.learning_rate == chosen.learning_rate;
-        self.rows.iter().find(|row| row.candidate.dropout.amount() == 0.0 && row.complete > 0 && same(&row.candidate))
+    /// The number of trials that were stopped early.
+    pub fn stopped(&self) -> usize {
+        self.rows.iter().map(|row| row.stopped).sum()
     }
+
+    /// How much better the network is on its training data.
+    pub fn gap(&self, row: &Row) -> f64 {
+        self.metric.merit(row.train) - self.metric.merit(row.validation.value)
+    }
+}
+
+/// The validation score of a trial.
+fn sample(result: &TrialResult) -> Sample {
+    let Validated { left_out, groups, .. } = result.validated.clone();
+    Sample { value: result.last().validation.metric, left_out, groups }
+}
+
+/// What a trial of each candidate shares, and its score.
+type Scored = ((u64, Option<NonZeroUsize>), Sample);
+
+/// The scores of the complete trials.
+fn complete(results: &[&TrialResult]) -> Vec<Scored> {
+    let complete = results.iter().filter(|result| result.state == State::Complete);
+    complete.map(|result| ((result.trial.seed, result.trial.fold), sample(result))).collect()
+}
+
+/// The merit of each candidate, without what the seeds and folds are worth that it happens to have: least squares for a sum of both.
+fn adjusted(candidates: &[Vec<Scored>], metric: Metric) -> Vec<f64> {
+    let mean = |sum: f64, count: f64| if count > 0.0 { sum / count } else { 0.0 };
+    let mut merits = vec![0.0; candidates.len()];
+    // With all trials there, the first round is the answer.
+    for _ in 0..ROUNDS {
+        let mut blocks: HashMap<_, (f64, f64)> = HashMap::new();
+        for (merit, scored) in merits.iter().zip(candidates) {
+            for (block, sample) in scored {
+                let (sum, count) = blocks.entry(*block).or_default();
+                *sum += metric.merit(sample.value) - merit;
+                *count += 1.0;
+            }
+        }
+        for (merit, scored) in merits.iter_mut().zip(candidates) {
+            let rest = scored.iter().map(|(block, sample)| {
+                let (sum, count) = blocks[block];
+                metric.merit(sample.value) - mean(sum, count)
+            });
+            *merit = mean(rest.sum(), scored.len() as f64);
+        }
+    }
+    merits
+}
+
+/// The rounds in which the two parts of a sum settle.
+const ROUNDS: usize = 50;
+
+/// How much better one candidate is than another on the same rows with the same seeds.
+fn difference(one: &[&TrialResult], other: &[&TrialResult], metric: Metric) -> Option<Estimate> {
+    let (one, other) = (complete(one), complete(other));
+    let pairs = one.iter().filter_map(|(block, one)| {
+        let (_, other) = other.iter().find(|(same, _)| same == block)?;
+        let better = |one: f64, other: f64| metric.merit(one) - metric.merit(other);
+        let left_out = one.left_out.iter().zip(&other.left_out).map(|(one, other)| better(*one, *other)).collect();
+        Some(Sample { value: better(one.value, other.value), left_out, groups: one.groups.clone() })
+    });
+    let pairs: Vec<Sample> = pairs.collect();
+    (!pairs.is_empty()).then(|| Estimate::of(&pairs))
 }
 
 #[cfg(test)]
@@ -162,20 +317,23 @@ mod tests {
     use super::super::trial::Trial;
     use super::*;
     use crate::metric::{Metrics, Score};
+    use crate::trainer::Validated;
 
-    /// A trial that ended like this; its training score is 0.1 better.
+    /// A trial that ended like this; its training score is 0.1 better. All rows are alike.
     fn record(p: f64, seed: u64, merit: f64, state: State) -> TrialResult {
         let dropout = Config::new(Kind::Dropout, p).unwrap();
         let score = |metric| Score { loss: 0.0, metric };
         let metrics = Metrics { epoch: 1, train: score(merit + 0.1), validation: score(merit) };
-        let candidate = Candidate::layer(dropout);
-        TrialResult { trial: Trial { candidate, seed }, state, seconds: 1.0, history: vec![metrics] }
+        let trial = Trial { candidate: Candidate::layer(dropout), seed, fold: None };
+        let validated = Validated { scores: Vec::new(), left_out: vec![merit; 20], groups: vec![true; 20] };
+        TrialResult { trial, state, seconds: 1.0, validated, history: vec![metrics] }
     }
 
-    /// The answer to two complete trials per rate, with merits around a mean.
+    /// The answer to four complete trials per rate. Each seed adds the same to all rates, and each rate has noise of its own.
     fn answer(rates: &[(f64, f64, f64)]) -> Answer {
-        let trials = rates.iter().flat_map(|&(p, mean, around)| {
-            [(42, mean - around), (43, mean + around)].map(|(seed, merit)| record(p, seed, merit, State::Complete))
+        let trials = rates.iter().flat_map(|&(p, mean, noise)| {
+            let seeds = [(42, 0.02, 1.0), (43, -0.03, -1.0), (44, 0.05, 1.0), (45, -0.04, -1.0)];
+            seeds.map(|(seed, shift, sign)| record(p, seed, mean + shift + sign * noise, State::Complete))
         });
         let trials: Vec<TrialResult> = trials.collect();
         Answer::of(trials.iter(), Metric::Accuracy).unwrap()
@@ -186,28 +344,76 @@ mod tests {
     }
 
     #[test]
-    fn the_least_rate_within_a_standard_error_of_the_best_is_chosen() {
-        // Two values at m - d and m + d have a standard error of d.
-        let found = answer(&[(0.0, 0.80, 0.01), (0.2, 0.86, 0.01), (0.4, 0.90, 0.03), (0.6, 0.85, 0.01)]);
-        assert_eq!((chosen(&found), found.best, found.within), (0.4, 2, 1));
-        let first =
-            "p = 0.4: validation accuracy 90.0 % ± 3.0, against 80.0 % ± 1.0 without dropout; the gap to training";
-        assert!(found.sentences()[0].starts_with(first), "{:?}", found.sentences());
+    fn what_all_seeds_share_does_not_count() {
+        // The seeds differ by 9 points, and the rates by 4 in each of them.
+        let found = answer(&[(0.0, 0.80, 0.0), (0.2, 0.84, 0.001), (0.4, 0.70, 0.0)]);
+        assert_eq!((chosen(&found), found.best), (0.2, 1));
+        let said = found.sentences();
+        assert!(said[0].starts_with("p = 0.2: validation accuracy 84.0 % ± 2."), "{said:?}");
+        assert!(said[1].starts_with("Dropout helps: +4.0 [+3.7, +4.3] points more than without dropout."), "{said:?}");
+        assert!(found.is_tied(1) && !found.is_tied(0) && !found.is_tied(2));
+    }
 
-        let found = answer(&[(0.0, 0.80, 0.01), (0.2, 0.88, 0.01), (0.4, 0.90, 0.03), (0.6, 0.85, 0.01)]);
-        assert_eq!((chosen(&found), found.best, found.within), (0.2, 2, 2));
-        assert!(found.sentences()[1].starts_with("The best mean is that of p = 0.4 (90.0 % ± 3.0)"));
+    #[test]
+    fn the_least_rate_within_a_standard_error_of_the_best_is_chosen() {
+        // Differences of d and -d twice each have a standard error of d / sqrt(3).
+        let found = answer(&[(0.0, 0.80, 0.0), (0.2, 0.885, 0.0), (0.4, 0.90, 0.03), (0.6, 0.85, 0.0)]);
+        assert_eq!((chosen(&found), found.best), (0.2, 2));
+        assert!(
+            found.sentences()[2].starts_with("The best mean is that of p = 0.4 (90.0 % ±"),
+            "{:?}",
+            found.sentences()
+        );
+        let found = answer(&[(0.0, 0.80, 0.0), (0.2, 0.88, 0.0), (0.4, 0.90, 0.03), (0.6, 0.85, 0.0)]);
+        assert_eq!((chosen(&found), found.best), (0.4, 2));
+    }
+
+    #[test]
+    fn an_easy_seed_that_only_some_have_does_not_count() {
+        // p = 0.5 is better in each seed that both have, and p = 0 alone has the easy one.
+        let rates = [(0.0, 0.80), (0.5, 0.85)];
+        let seeds = [(1, 0.0), (2, 0.01), (3, -0.01), (4, 0.10)];
+        let all = rates.iter().flat_map(|&(p, mean)| {
+            seeds.map(|(seed, easy)| record(p, seed, mean + easy + p * 0.001 * easy, State::Complete))
+        });
+        let some: Vec<TrialResult> =
+            all.filter(|result| result.trial.seed != 4 || result.trial.candidate.is_without_dropout()).collect();
+        let found = Answer::of(some.iter(), Metric::Accuracy).unwrap();
+        assert_eq!((chosen(&found), found.best), (0.5, 1), "{:?}", found.sentences());
+        assert!(found.sentences()[1].starts_with("Dropout helps: +5.0 ["), "{:?}", found.sentences());
+    }
+
+    #[test]
+    fn what_is_known_to_help_is_chosen() {
+        // p = 0.3 has the best mean and much noise, p = 0.1 is known to be better than none.
+        let found = answer(&[(0.0, 0.88, 0.0), (0.1, 0.89, 0.000_1), (0.3, 0.90, 0.06)]);
+        assert_eq!((chosen(&found), found.best), (0.1, 2), "{:?}", found.sentences());
+        assert!(found.sentences()[1].starts_with("Dropout helps: +1.0 ["), "{:?}", found.sentences());
+        assert!(!found.is_tied(0) && found.is_tied(1));
+        // Nothing is said of no dropout where it was not tried.
+        let found = answer(&[(0.1, 0.89, 0.01), (0.3, 0.90, 0.01)]);
+        assert!(
+            found.sentences()[1].starts_with("The same was not trained without dropout"),
+            "{:?}",
+            found.sentences()
+        );
+        let found = answer(&[(0.0, 0.89, 0.01)]);
+        assert_eq!(found.sentences().len(), 1, "{:?}", found.sentences());
     }
 
     #[test]
     fn data_that_cannot_tell_candidates_apart_are_reported() {
-        let found = answer(&[(0.0, 0.88, 0.01), (0.3, 0.9, 0.03), (0.6, 0.89, 0.01)]);
-        assert_eq!((chosen(&found), found.within, found.eligible), (0.0, 3, 3));
+        let found = answer(&[(0.0, 0.89, 0.01), (0.3, 0.9, 0.03), (0.6, 0.89, -0.01)]);
+        assert_eq!(chosen(&found), 0.0);
         let said = found.sentences().join(" ");
         assert!(
             said.contains("cannot tell these candidates apart") && said.contains("does not measurably help"),
             "{said}"
         );
+        let found = answer(&[(0.0, 0.87, 0.04), (0.3, 0.9, 0.0), (0.6, 0.5, 0.0)]);
+        let said = found.sentences().join(" ");
+        assert!(said.contains("Unsure whether dropout helps: +3.0 [-"), "{said}");
+        assert!(said.contains("cannot tell the best and these apart: p = 0."), "{said}");
     }
 
     #[test]
@@ -221,8 +427,7 @@ mod tests {
         trials.push(record(0.3, 1, 0.99, State::Complete));
         trials.extend([record(0.5, 1, 0.95, State::Complete), record(0.5, 2, 0.95, State::Stopped)]);
         let found = Answer::of(trials.iter(), Metric::Accuracy).unwrap();
-        assert_eq!(chosen(&found), 0.0);
-        assert!(found.sentences().join(" ").contains("1 of 5 trials was stopped early"));
+        assert_eq!((chosen(&found), found.stopped()), (0.0, 1));
         assert!(Answer::of([].into_iter(), Metric::Accuracy).is_none());
         // Less is better if a loss is compared.
         assert_eq!(chosen(&Answer::of(one.iter(), Metric::CrossEntropy).unwrap()), 0.0);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
-use super::storage::{Experiment, Storage};
-use crate::io::files::{first_entry, free_folder, make_folder};
+use super::storage::{Experiment, Location, Storage};
+use crate::io::files::{RUNS, first_entry, free_folder, lock_folder, make_folder, read_text, write};
 use crate::settings::stem;
 
 /// The name of a study in the folder for the results.
@@ -17,53 +17,81 @@ pub const RECOMMENDED: &str = "recommended.toml";
 /// A perceptron's run with the chosen settings, for `predict`.
 pub const CHOSEN: &str = "chosen";
 
+/// The address of a study on a server.
+const ADDRESS: &str = "study.txt";
+
 pub struct Folder {
-    pub study: PathBuf,
+    pub study: Location,
     pub out: PathBuf,
 }
 
 impl Folder {
-    /// The files asked for. The default is a folder in `runs/`: the one that has this experiment, or else a new one.
-    pub fn find(study: Option<&Path>, out: Option<&Path>, data: &Path, experiment: &Experiment) -> Result<Self> {
-        let out = match (study, out) {
+    /// The study asked for, opened, and the folder for the results. The default is a folder in `runs/` for both: the one that has this
+    /// experiment, or else a new one. A study that is damaged is refused before there is a folder.
+    pub fn open(
+        study: Option<&Location>,
+        out: Option<&Path>,
+        data: &Path,
+        experiment: &Experiment,
+    ) -> Result<(Self, Storage)> {
+        let name = format!("{}-sweep", stem(data));
+        if let Some(Location::Server(server)) = study {
+            if let Some(out) = out {
+                check(out, ADDRESS)?;
+            }
+            let mut storage = Storage::open(&Location::Server(server.clone()), experiment, &name)?;
+            storage.results()?;
+            let study = server.named(storage.describe()?.name);
+            let address = format!("{study}\n");
+            // Others who begin now wait, and then find the same folder.
+            if out.is_none() {
+                make_folder(Path::new(RUNS))?;
+            }
+            let _lock = lock_folder(Path::new(RUNS));
+            let is_of = |out: &Path| read_text(&out.join(ADDRESS)).is_ok_and(|text| text == address);
+            let name = study
+                .study
+                .as_deref()
+                .map_or(name, |name| name.replace(|char: char| !char.is_alphanumeric() && !"-_.".contains(char), "-"));
+            let out = out.map_or_else(|| free_folder(&name, |out| !out.exists() || is_of(out)), Path::to_owned);
+            make_folder(&out)?;
+            write(&out.join(ADDRESS), address.as_bytes())?;
+            return Ok((Self { study: Location::Server(study), out }, storage));
+        }
+        let file = study.and_then(|study| if let Location::File(path) = study { Some(path) } else { None });
+        let out = match (file, out) {
             (_, Some(out)) => out.to_owned(),
             (Some(study), None) => {
                 let out = study.with_extension("");
                 ensure!(out != *study, "the name of a study ends as in {}.db", study.display());
                 out
             }
-            (None, None) => {
-                let name = format!("{}-sweep", stem(data));
-                free_folder(&name, |out| !out.exists() || Storage::is_of(&out.join(STUDY), experiment))
-            }
+            (None, None) => free_folder(&name, |out| !out.exists() || Storage::is_of(&out.join(STUDY), experiment)),
         };
-        let folder = Self { study: study.map_or_else(|| out.join(STUDY), Path::to_owned), out };
-        folder.check()?;
-        Ok(folder)
-    }
-
-    /// Refuses a folder with other files, and a study whose folder is neither there nor that for the results: a typing error
-    /// would make one.
-    fn check(&self) -> Result<()> {
-        let Self { study, out } = self;
+        let study = file.map_or_else(|| out.join(STUDY), Clone::clone);
         let folder = study.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        // A typing error would make one.
         ensure!(folder == out || folder.is_dir(), "there is no folder {} for the study", folder.display());
-        if [study, &out.join(TRIALS)].iter().any(|ours| ours.starts_with(out) && ours.exists()) {
-            return Ok(());
+        if !(study.starts_with(&out) && study.exists()) {
+            check(&out, TRIALS)?;
         }
-        if let Some(first) = first_entry(out)? {
-            let (shown, first) = (out.display(), first.display());
-            bail!("{shown} is not a sweep: it holds `{first}`; name another folder with --out");
-        }
-        Ok(())
-    }
-
-    pub fn open(&self, experiment: &Experiment) -> Result<Storage> {
-        make_folder(self.study.parent().unwrap_or(Path::new("")))?;
-        let mut storage = Storage::open(&self.study, experiment)?;
-        // A study that is damaged is refused before there is a folder.
+        make_folder(study.parent().unwrap_or(Path::new("")))?;
+        let study = Location::File(study);
+        let mut storage = Storage::open(&study, experiment, &name)?;
         storage.results()?;
-        make_folder(&self.out)?;
-        Ok(storage)
+        make_folder(&out)?;
+        Ok((Self { study, out }, storage))
     }
+}
+
+/// Refuses a folder with other files than those of a sweep, one of which it has.
+fn check(out: &Path, ours: &str) -> Result<()> {
+    if out.join(ours).exists() || out.join(TRIALS).exists() {
+        return Ok(());
+    }
+    if let Some(first) = first_entry(out)? {
+        let (shown, first) = (out.display(), first.display());
+        bail!("{shown} is not a sweep: it holds `{first}`; name another folder with --out");
+    }
+    Ok(())
 }

@@ -1,93 +1,47 @@
 //! What the trials of a sweep train and measure, loaded once for all.
 
-use std::path::Path;
-
 use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
-use nn_dropout::Config;
 use nn_dropout_models::GptConfig;
 
-use super::sampler::Sampler;
-use super::storage::Experiment;
+use super::sampler::{GRID, Sampler};
+use super::storage::{BegunWith, Experiment};
 use super::trial::Trial;
 use crate::gpt::source::{self, Source};
 use crate::gpt::trainer::GptTrainer;
 use crate::io::input::Input;
-use crate::metric::{Metric, Metrics};
+use crate::metric::Metrics;
 use crate::mlp::trainer::MlpTrainer;
 use crate::settings::file::to_toml;
-use crate::settings::{DIGITS, GptSettings, MlpSettings, Settings};
+use crate::settings::{DIGITS, Settings};
 use crate::table::Table;
 use crate::trainer::Trainer;
 
-/// The data, and the settings that all trials share.
-pub enum Objective {
-    Mlp(MlpSettings, Table),
-    Gpt(GptSettings, Source, GptConfig),
+/// The settings that all trials share, and the data.
+pub struct Objective {
+    pub settings: Settings,
+    pub data: Data,
+}
+
+pub enum Data {
+    Table(Table),
+    Text(Source, GptConfig),
 }
 
 impl Objective {
     pub fn load(settings: Settings) -> Result<Self> {
-        match settings {
-            Settings::Mlp(settings) => {
-                let table = Table::load(&settings)?;
-                Ok(Self::Mlp(settings, table))
-            }
+        let data = match &settings {
+            Settings::Mlp(settings) => Data::Table(Table::load(settings)?),
             Settings::Gpt(settings) => {
                 ensure!(
                     settings.batches.is_none(),
                     "--batches have no validation part, which a sweep needs: name a text with --data"
                 );
-                let (source, config) = source::load(&settings, |_| Ok(()))?;
-                Ok(Self::Gpt(settings, source, config))
+                let (source, config) = source::load(settings, |_| Ok(()))?;
+                Data::Text(source, config)
             }
-        }
-    }
-
-    pub fn metric(&self) -> Metric {
-        match self {
-            Self::Mlp(settings, _) => settings.task.metric(),
-            Self::Gpt(..) => Metric::CrossEntropy,
-        }
-    }
-
-    /// The unit in which a training is measured.
-    pub fn unit(&self) -> &'static str {
-        match self {
-            Self::Mlp(..) => "epoch",
-            Self::Gpt(..) => "step",
-        }
-    }
-
-    /// The number of units in a training.
-    pub fn length(&self) -> usize {
-        match self {
-            Self::Mlp(settings, _) => settings.epochs.get(),
-            Self::Gpt(settings, ..) => settings.max_iters.get(),
-        }
-    }
-
-    /// The file of the data, or `digits`.
-    pub fn data(&self) -> &Path {
-        match self {
-            Self::Mlp(settings, _) => &settings.data,
-            Self::Gpt(settings, ..) => settings.data.as_deref().unwrap_or(Path::new("text")),
-        }
-    }
-
-    /// The layer, with any amount of noise.
-    pub fn dropout(&self) -> &Config {
-        match self {
-            Self::Mlp(settings, _) => &settings.dropout,
-            Self::Gpt(settings, ..) => &settings.dropout,
-        }
-    }
-
-    pub fn first_seed(&self) -> u64 {
-        match self {
-            Self::Mlp(settings, _) => settings.seed,
-            Self::Gpt(settings, ..) => settings.seed,
-        }
+        };
+        Ok(Self { settings, data })
     }
 
     /// Starts a trial or resumes it. The metrics measured so far come with it.
@@ -97,43 +51,48 @@ impl Objective {
         checkpoint: Option<Vec<u8>>,
         bar: ProgressBar,
     ) -> Result<(Box<dyn Trainer + '_>, Vec<Metrics>)> {
-        match self {
-            Self::Mlp(settings, table) => {
-                Ok((Box::new(MlpTrainer::new(trial.mlp_settings(settings), table, bar)?), Vec::new()))
+        match (&self.data, trial.settings(&self.settings)) {
+            (Data::Table(table), Settings::Mlp(settings)) => {
+                Ok((Box::new(MlpTrainer::new(settings, table, bar)?), Vec::new()))
             }
-            Self::Gpt(settings, source, config) => {
-                let mut trainer = GptTrainer::new(trial.gpt_settings(settings), source, config, bar)?;
+            (Data::Text(source, config), Settings::Gpt(settings)) => {
+                let mut trainer = GptTrainer::new(settings, source, config, bar)?;
                 if let Some(checkpoint) = checkpoint {
                     trainer = trainer.resume(checkpoint)?;
                 }
                 let history = trainer.history();
                 Ok((Box::new(trainer), history))
             }
+            _ => unreachable!("the data are those of the settings"),
         }
     }
 
-    /// The settings with which `train` does the same as a trial, as TOML.
-    pub fn config(&self, trial: &Trial) -> Result<String> {
-        match self {
-            Self::Mlp(settings, _) => to_toml(&trial.mlp_settings(settings)),
-            Self::Gpt(settings, ..) => to_toml(&trial.gpt_settings(settings)),
+    /// The number of measurements of a training.
+    pub fn measurements(&self) -> usize {
+        match &self.settings {
+            Settings::Mlp(settings) => settings.measurements(),
+            Settings::Gpt(settings) => 1 + settings.max_iters.get().div_ceil(settings.eval_interval.get()),
         }
     }
 
-    /// Everything that the results of all trials depend on; for a search also what its choice of trials depends on.
-    pub fn experiment(&self, sampler: &Sampler, seeds: usize) -> Result<Experiment> {
-        let (settings, inputs) = match self {
-            Self::Mlp(settings, table) => {
-                let input = table.blake3.clone().map(|hash| Input::new("table", &settings.data, hash));
-                (to_toml(settings)?, input.into_iter().collect())
+    /// Everything that the results of all trials depend on; for a search also what its choice of trials depends on. `options` are those
+    /// of `sweep`.
+    pub fn experiment(&self, sampler: &Sampler, blocks: usize, options: String) -> Result<Experiment> {
+        let inputs = match (&self.settings, &self.data) {
+            (Settings::Mlp(settings), Data::Table(table)) => {
+                table.blake3.clone().map(|hash| Input::new("table", &settings.data, hash)).into_iter().collect()
             }
-            Self::Gpt(settings, source, _) => (to_toml(settings)?, source.inputs.clone()),
+            (_, Data::Text(source, _)) => source.inputs.clone(),
+            _ => Vec::new(),
         };
-        let mut table: toml::Table = toml::from_str(&settings)?;
-        table.remove("seed");
-        // The amount of noise is what is tried.
+        let config = self.settings.to_toml()?;
+        let mut table: toml::Table = toml::from_str(&config)?;
+        // What is tried, and where.
+        for key in ["seed", "fold"] {
+            table.remove(key);
+        }
         match table.get_mut("dropout") {
-            Some(toml::Value::Table(layer)) => layer.remove(self.dropout().kind().amount()),
+            Some(toml::Value::Table(layer)) => layer.remove(self.settings.dropout().kind().amount()),
             _ => table.remove("dropout"),
         };
         for key in ["data", "init"] {
@@ -142,23 +101,47 @@ impl Objective {
                 *path = "a file".into();
             }
         }
+        let mut add = |key: &str, value: toml::Value| table.insert(key.to_owned(), value);
+        if let Settings::Mlp(settings) = &self.settings {
+            add("metric", toml::Value::try_from(settings.metric())?);
+        }
         match sampler {
-            Sampler::Grid(_) => {
-                table.insert("search".to_owned(), "grid".into());
+            Sampler::Grid(candidates) => {
+                add("search", GRID.into());
+                let mut layers: Vec<toml::Value> = Vec::new();
+                for candidate in candidates {
+                    let layer = toml::Value::try_from(candidate.dropout.clone().with_amount(0.0)?)?;
+                    if !layers.contains(&layer) {
+                        layers.push(layer);
+                    }
+                }
+                if layers.len() > 1 {
+                    add("dropout", layers.into());
+                }
+                if candidates.iter().any(|candidate| candidate.input_dropout.is_some()) {
+                    add("input_dropout", "searched".into());
+                }
             }
-            Sampler::Tpe(space, _) => {
-                table.insert("search".to_owned(), "tpe".into());
-                table.insert("seed".to_owned(), self.first_seed().cast_signed().into());
-                table.insert("seeds".to_owned(), seeds.to_string().into());
-                table.insert("rates".to_owned(), space.rates.to_string().into());
-                if let (Some(range), Self::Mlp(settings, _)) = (&space.hidden, self) {
-                    table.insert("hidden".to_owned(), format!("{} layers of {range}", settings.hidden.len()).into());
+            Sampler::Search { strategy, space, .. } => {
+                add("search", strategy.name().into());
+                add("seed", self.settings.seed().cast_signed().into());
+                add("seeds", blocks.to_string().into());
+                add("rates", space.rates.to_string().into());
+                if let Some(rates) = &space.input_rates {
+                    add("input_dropout", rates.to_string().into());
+                }
+                if let (Some(range), Settings::Mlp(settings)) = (&space.hidden, &self.settings) {
+                    add("hidden", format!("{} layers of {range}", settings.hidden.len()).into());
                 }
                 if let Some(range) = &space.learning_rate {
-                    table.insert("learning_rate".to_owned(), range.to_string().into());
+                    add("learning_rate", range.to_string().into());
                 }
             }
         }
-        Ok(Experiment { settings: to_toml(&table)?, inputs })
+        Ok(Experiment {
+            settings: to_toml(&table)?,
+            inputs,
+            begun_with: BegunWith { config, options, trials: sampler.trials(blocks) },
+        })
     }
 }

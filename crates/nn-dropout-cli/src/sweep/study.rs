@@ -2,21 +2,36 @@
 //!
 //! They depend only on the results of earlier trials, never on how many run side by side or when they end.
 
+use std::num::NonZeroUsize;
+
 use anyhow::Result;
-use nn_dropout::Config;
 
 use super::pruner;
-use super::sampler::Sampler;
-use super::trial::{Candidate, Results, Trial, TrialResult};
+use super::sampler::{Sampler, Strategy};
+use super::trial::{Results, Trial, TrialResult};
 use crate::metric::Metric;
 
 /// All trials that are known by now.
 pub struct Study {
     pub sampler: Sampler,
     pub seed: u64,
-    pub seeds: usize,
+    /// What each candidate is trained with: seeds, and folds.
+    pub blocks: Vec<Block>,
     pub metric: Metric,
+    /// The number of measurements of a training.
+    pub measurements: usize,
     pub trials: Vec<Trial>,
+}
+
+/// What a trial of each candidate has in common: the parts, the initial weights and the order of the rows.
+pub type Block = (u64, Option<NonZeroUsize>);
+
+/// All folds of a seed come before the next seed, so that a sweep that is cut short has used all rows.
+pub fn blocks(seed: u64, seeds: usize, folds: Option<NonZeroUsize>) -> Vec<Block> {
+    let seeds = (0..seeds as u64).map(|n| seed.wrapping_add(n));
+    let folds: Vec<Option<NonZeroUsize>> =
+        folds.map_or(vec![None], |folds| (1..=folds.get()).map(NonZeroUsize::new).collect());
+    seeds.flat_map(|seed| folds.iter().map(move |fold| (seed, *fold)).collect::<Vec<_>>()).collect()
 }
 
 /// A candidate is sampled from all earlier results except the last `LAG`. So up to this many trials can run side by side, and their
@@ -26,7 +41,7 @@ const LAG: usize = 8;
 impl Study {
     /// The number of trials that there will be.
     pub fn len(&self) -> usize {
-        self.sampler.trials(self.seeds)
+        self.sampler.trials(self.blocks.len())
     }
 
     /// The results of the trials that have ended, in their order.
@@ -36,26 +51,29 @@ impl Study {
 
     /// Adds the trials that follow from these results.
     pub fn extend(&mut self, results: &Results) -> Result<()> {
+        let trial = |candidate, (seed, fold)| Trial { candidate, seed, fold };
         match &self.sampler {
-            Sampler::Grid(layers) if self.trials.is_empty() => {
-                // Seed by seed, so that a sweep that is cut short has tried all rates.
-                let seeds = (0..self.seeds as u64).map(|n| self.seed.wrapping_add(n));
-                let trial = |seed| move |layer: &Config| Trial { candidate: Candidate::layer(layer.clone()), seed };
-                self.trials = seeds.flat_map(|seed| layers.iter().map(trial(seed))).collect();
+            Sampler::Grid(candidates) if self.trials.is_empty() => {
+                // Block by block, so that a sweep that is cut short has tried all rates.
+                let of_block = |block| candidates.iter().map(move |candidate| trial(candidate.clone(), block));
+                self.trials = self.blocks.iter().flat_map(|&block| of_block(block)).collect();
             }
             Sampler::Grid(_) => {}
-            Sampler::Tpe(space, count) => {
+            Sampler::Search { strategy, space, trials: count } => {
                 while self.trials.len() < *count {
                     let known = &self.trials[..self.known(self.trials.len())];
                     let Some(known) = known.iter().map(|trial| results.get(trial)).collect::<Option<Vec<_>>>() else {
                         break;
                     };
-                    let candidate = space.ask(&known, self.metric, self.seed, self.trials.len() as u64)?;
+                    let number = self.trials.len() as u64;
+                    let candidate = space.ask(*strategy, &known, self.metric, self.seed, number)?;
                     // A candidate that is sampled again gets other seeds.
                     let before = self.trials.iter().filter(|trial| trial.candidate == candidate).count();
-                    for n in before..before + self.seeds.min(count - self.trials.len()) {
-                        let seed = self.seed.wrapping_add(n as u64);
-                        self.trials.push(Trial { candidate: candidate.clone(), seed });
+                    for n in before..before + self.blocks.len().min(count - self.trials.len()) {
+                        let (seed, fold) = self.blocks[n % self.blocks.len()];
+                        let seeds = self.blocks.iter().filter(|block| block.1 == fold).count();
+                        let seed = seed.wrapping_add((n / self.blocks.len() * seeds) as u64);
+                        self.trials.push(trial(candidate.clone(), (seed, fold)));
                     }
                 }
             }
@@ -65,15 +83,20 @@ impl Study {
 
     /// The number of trials whose results a trial's candidate is sampled from.
     fn known(&self, trial: usize) -> usize {
-        (trial - trial % self.seeds).saturating_sub(LAG)
+        (trial - trial % self.blocks.len()).saturating_sub(LAG)
     }
 
     /// The merit that a trial has to have reached by each measurement. A grid has no limits, so that its curve is complete.
     pub fn limits(&self, trial: usize, results: &Results) -> Vec<f64> {
-        let Sampler::Tpe(..) = self.sampler else {
-            return Vec::new();
-        };
         let known = self.trials[..self.known(trial)].iter().filter_map(|trial| results.get(trial));
-        pruner::limits(known, self.metric)
+        let Trial { seed, fold, .. } = self.trials[trial];
+        match self.sampler {
+            Sampler::Grid(_) => Vec::new(),
+            Sampler::Search { strategy: Strategy::Tpe, .. } => pruner::medians(known, self.metric),
+            Sampler::Search { strategy: Strategy::Asha, .. } => {
+                let same = known.filter(|result| (result.trial.seed, result.trial.fold) == (seed, fold));
+                pruner::halving(&same, self.measurements, self.metric)
+            }
+        }
     }
 }

@@ -9,12 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::metric::Metrics;
 use crate::settings::numbers::LearningRate;
-use crate::settings::{GptSettings, MlpSettings};
+use crate::settings::{GptSettings, MlpSettings, Settings};
+use crate::trainer::Validated;
 
 /// What a sweep compares.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub struct Candidate {
     pub dropout: Config,
+    /// Dropout of the features, if its rate is searched apart.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub input_dropout: Option<Config>,
     /// The size of every hidden layer, if that is searched too.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hidden: Option<NonZeroUsize>,
@@ -25,7 +29,34 @@ pub struct Candidate {
 impl Candidate {
     /// A layer alone.
     pub fn layer(dropout: Config) -> Self {
-        Self { dropout, hidden: None, learning_rate: None }
+        Self { dropout, input_dropout: None, hidden: None, learning_rate: None }
+    }
+
+    /// The layer without its amount of noise: its kind, and its options if it has some.
+    pub fn layer_name(&self) -> String {
+        let mut layer = toml::Value::try_from(&self.dropout).unwrap_or(toml::Value::Boolean(true));
+        let kind = self.dropout.kind();
+        if let Some(options) = layer.as_table_mut() {
+            options.remove("kind");
+            options.remove(kind.amount());
+        }
+        let options = layer.as_table().filter(|options| !options.is_empty());
+        kind.name() + &options.map_or_else(String::new, |options| format!(" {}", toml::Value::Table(options.clone())))
+    }
+
+    /// Whether nothing is dropped.
+    pub fn is_without_dropout(&self) -> bool {
+        self.dropout.amount() == 0.0 && self.input_dropout.as_ref().is_none_or(|input| input.amount() == 0.0)
+    }
+
+    /// The same without dropout.
+    pub fn without_dropout(&self) -> Self {
+        let without = |config: &Config| config.clone().with_amount(0.0).unwrap_or_else(|_| config.clone());
+        Self {
+            dropout: without(&self.dropout),
+            input_dropout: self.input_dropout.as_ref().map(without),
+            ..self.clone()
+        }
     }
 }
 
@@ -35,6 +66,9 @@ pub struct Trial {
     #[serde(flatten)]
     pub candidate: Candidate,
     pub seed: u64,
+    /// The fold for validation, if there are folds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fold: Option<NonZeroUsize>,
 }
 
 impl Trial {
@@ -44,9 +78,18 @@ impl Trial {
     }
 
     /// The settings of this trial, from those that all trials share.
-    pub fn mlp_settings(&self, shared: &MlpSettings) -> MlpSettings {
-        let Self { candidate, seed } = self;
-        let mut settings = MlpSettings { dropout: candidate.dropout.clone(), seed: *seed, ..shared.clone() };
+    pub fn settings(&self, shared: &Settings) -> Settings {
+        match shared {
+            Settings::Mlp(shared) => Settings::Mlp(self.mlp_settings(shared)),
+            Settings::Gpt(shared) => Settings::Gpt(self.gpt_settings(shared)),
+        }
+    }
+
+    fn mlp_settings(&self, shared: &MlpSettings) -> MlpSettings {
+        let Self { candidate, seed, fold } = self;
+        let mut settings =
+            MlpSettings { dropout: candidate.dropout.clone(), seed: *seed, fold: *fold, ..shared.clone() };
+        settings.input_dropout = candidate.input_dropout.clone().or(settings.input_dropout);
         settings.learning_rate = candidate.learning_rate.unwrap_or(settings.learning_rate);
         if let Some(size) = candidate.hidden {
             settings.hidden.fill(size);
@@ -54,11 +97,17 @@ impl Trial {
         settings
     }
 
-    /// The same for a GPT.
-    pub fn gpt_settings(&self, shared: &GptSettings) -> GptSettings {
-        let Self { candidate, seed } = self;
+    fn gpt_settings(&self, shared: &GptSettings) -> GptSettings {
+        let Self { candidate, seed, .. } = self;
         let learning_rate = candidate.learning_rate.unwrap_or(shared.learning_rate);
         GptSettings { dropout: candidate.dropout.clone(), seed: *seed, learning_rate, ..shared.clone() }
+    }
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, seed {}", self.candidate, self.seed)?;
+        self.fold.iter().try_for_each(|fold| write!(f, ", fold {fold}"))
     }
 }
 
@@ -68,6 +117,13 @@ impl fmt::Display for Candidate {
             write!(f, "{} ", self.dropout.kind().name())?;
         }
         write!(f, "{} = {}", self.dropout.kind().amount(), self.dropout.amount())?;
+        let scheduled = toml::Value::try_from(&self.dropout).ok();
+        if let Some(schedule) = scheduled.as_ref().and_then(|layer| layer.get("schedule")) {
+            write!(f, " with schedule {schedule}")?;
+        }
+        if let Some(input) = &self.input_dropout {
+            write!(f, ", inputs {}", input.amount())?;
+        }
         if let Some(size) = self.hidden {
             write!(f, ", hidden size {size}")?;
         }
@@ -101,6 +157,8 @@ pub struct TrialResult {
     pub trial: Trial,
     pub state: State,
     pub seconds: f64,
+    /// The scores of the validation part at the end.
+    pub validated: Validated,
     pub history: Vec<Metrics>,
 }
 

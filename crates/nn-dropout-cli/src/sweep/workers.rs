@@ -9,6 +9,7 @@ use rayon::ThreadPoolBuilder;
 
 use super::objective::Objective;
 use super::progress::Progress;
+use super::pruner;
 use super::storage::{Claim, Storage};
 use super::study::Study;
 use super::trial::{State, Trial, TrialResult};
@@ -23,7 +24,7 @@ struct Workers<'a> {
 
 /// What a worker does next.
 enum Next {
-    Run(Run),
+    Run(Box<Run>),
     /// Other processes have the last trials, or those that the next ones depend on.
     Wait,
     Finish,
@@ -74,7 +75,7 @@ impl Workers<'_> {
     fn run_all(&self) -> Result<()> {
         while !interrupt::noted() {
             match self.next()? {
-                Next::Run(run) => self.run(run)?,
+                Next::Run(run) => self.run(*run)?,
                 Next::Wait => thread::sleep(PATIENCE),
                 Next::Finish => break,
             }
@@ -94,14 +95,10 @@ impl Workers<'_> {
         if open.is_empty() && study.trials.len() == study.len() {
             return Ok(Next::Finish);
         }
-        for n in open {
-            let trial = &study.trials[n];
-            if let Claim::Ours(checkpoint) = storage.claim(trial)? {
-                let limits = study.limits(n, storage.results()?);
-                return Ok(Next::Run(Run { trial: trial.clone(), checkpoint, limits }));
-            }
-        }
-        Ok(Next::Wait)
+        let trials: Vec<&Trial> = open.iter().map(|&n| &study.trials[n]).collect();
+        let Some(Claim { place, checkpoint }) = storage.claim(&trials)? else { return Ok(Next::Wait) };
+        let limits = study.limits(open[place], storage.results()?);
+        Ok(Next::Run(Box::new(Run { trial: trials[place].clone(), checkpoint, limits })))
     }
 
     fn run(&self, Run { trial, checkpoint, limits }: Run) -> Result<()> {
@@ -113,34 +110,37 @@ impl Workers<'_> {
         // A damaged checkpoint costs only time: from the beginning the result is the same.
         let resumed = checkpoint.and_then(|checkpoint| start_at(Some(checkpoint)).ok());
         let (mut trainer, mut history) = resumed.map_or_else(|| start_at(None), Ok)?;
-        let metric = self.objective.metric();
+        let metric = self.objective.settings.metric();
         let mut state = None;
         while state.is_none() {
             let measured = trainer.advance()?;
             history.extend(measured);
-            let best =
-                history.iter().map(|metrics| metric.merit(metrics.validation.metric)).fold(f64::NEG_INFINITY, f64::max);
             if history.last().is_some_and(|last| last.epoch == trainer.length()) {
                 state = Some(State::Complete);
             } else if measured.is_none() {
                 break;
-            } else if limits.get(history.len() - 1).is_some_and(|limit| best < *limit) {
+            } else if pruner::is_hopeless(&history, &limits, metric) {
                 state = Some(State::Stopped);
             } else if let Some(checkpoint) = trainer.checkpoint()? {
                 self.lock().0.save(&trial, &checkpoint, seconds())?;
             }
         }
-        bar.finish_and_clear();
-        let (storage, study) = &mut *self.lock();
         let Some(state) = state else {
-            if let Some(checkpoint) = trainer.checkpoint()? {
+            bar.finish_and_clear();
+            let checkpoint = trainer.checkpoint()?;
+            let (storage, _) = &mut *self.lock();
+            if let Some(checkpoint) = checkpoint {
                 storage.save(&trial, &checkpoint, seconds())?;
             }
             return storage.release(&trial);
         };
-        let result = TrialResult { trial, state, seconds: seconds(), history };
-        storage.finish(&result)?;
-        self.progress.ended(&result, study, storage.results()?);
+        let validated = trainer.validate();
+        bar.finish_and_clear();
+        let result = TrialResult { trial, state, seconds: seconds(), validated, history };
+        let (storage, study) = &mut *self.lock();
+        if storage.finish(&result)? {
+            self.progress.ended(&result, study, storage.results()?);
+        }
         Ok(())
     }
 }

@@ -18,6 +18,8 @@ use crate::words::{counted, instead, quoted};
 pub struct Table {
     pub columns: Vec<Column>,
     pub targets: Targets,
+    /// The group of each row, if rows of one group have to stay together.
+    pub groups: Option<Vec<u32>>,
     /// The BLAKE3 hash of the file.
     pub blake3: Option<String>,
     pub description: Description,
@@ -40,6 +42,7 @@ pub struct Contents {
     pub format: String,
     pub columns: Vec<Column>,
     pub target: Option<Column>,
+    pub group: Option<Column>,
     /// The columns that are left out, and why.
     pub left_out: Vec<(String, String)>,
     /// The columns whose cells are texts although there are numbers among them, with one of the texts.
@@ -67,7 +70,14 @@ impl Table {
             let description = Description::of(&contents);
             let target = contents.target.context("a target is named")?;
             let targets = Targets::of(target, settings.task)?;
-            Ok(Self { columns: contents.columns, targets, blake3: Some(source.hash()?), description })
+            if let (Some(group), None) = (&settings.group, &contents.group) {
+                bail!("all cells of column {} are missing: it names no groups", quoted(group));
+            }
+            let groups = contents.group.map(|group| match group.values {
+                Values::Categories(categories) => categories.codes,
+                Values::Numbers { .. } | Values::Dates(_) => unreachable!("the cells of its role are names"),
+            });
+            Ok(Self { columns: contents.columns, targets, groups, blake3: Some(source.hash()?), description })
         };
         load().context(path)
     }
@@ -95,16 +105,14 @@ impl Table {
                 names: (0..10).map(|digit| digit.to_string()).collect(),
             },
             columns,
+            groups: None,
             blake3: None,
             description: Description::default(),
         }
     }
 
     pub fn len(&self) -> usize {
-        match &self.targets {
-            Targets::Classes { numbers, .. } => numbers.len(),
-            Targets::Numbers(numbers) | Targets::Dates(numbers) => numbers.len(),
-        }
+        self.targets.len()
     }
 }
 
@@ -118,6 +126,7 @@ fn check_digits(settings: &MlpSettings) -> Result<()> {
         settings.ignore.is_empty() && settings.categories.is_empty(),
         "--ignore and --categories name columns of a file; the built-in digits have none"
     );
+    ensure!(settings.group.is_none(), "--group names a column of a file; the built-in digits have none");
     ensure!(
         settings.csv() == CsvOptions::default(),
         "--separator, --decimal and --encoding are for CSV files; the digits are built in"
@@ -129,6 +138,25 @@ fn check_digits(settings: &MlpSettings) -> Result<()> {
 pub const FEW_CLASSES: usize = 20;
 
 impl Targets {
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Classes { numbers, .. } => numbers.len(),
+            Self::Numbers(numbers) | Self::Dates(numbers) => numbers.len(),
+        }
+    }
+
+    /// Those of the rows to keep.
+    pub fn filtered(&self, keep: &[bool]) -> Self {
+        fn kept<T: Copy>(values: &[T], keep: &[bool]) -> Vec<T> {
+            values.iter().zip(keep).filter(|(_, keep)| **keep).map(|(value, _)| *value).collect()
+        }
+        match self {
+            Self::Classes { numbers, names } => Self::Classes { numbers: kept(numbers, keep), names: names.clone() },
+            Self::Numbers(numbers) => Self::Numbers(kept(numbers, keep)),
+            Self::Dates(numbers) => Self::Dates(kept(numbers, keep)),
+        }
+    }
+
     fn of(column: Column, task: Task) -> Result<Self> {
         let Column { name, values, .. } = column;
         let name = quoted(&name);
@@ -217,6 +245,7 @@ impl Contents {
             format: cells.format,
             columns: Vec::new(),
             target: None,
+            group: None,
             left_out,
             mixed: Vec::new(),
             named_by_numbers,
@@ -235,6 +264,7 @@ impl Contents {
                     contents.left_out.push((name, "all of its cells are missing".to_owned()));
                 }
                 Some(Some(built)) if target == Some(column) => contents.target = Some(built),
+                Some(Some(built)) if Some(&header[column]) == settings.group.as_ref() => contents.group = Some(built),
                 Some(Some(built)) => contents.add(built, settings, column)?,
             }
         }
@@ -292,15 +322,20 @@ pub fn counts_rows(numbers: &[f64]) -> bool {
 /// What each column is for; `None` if it is left out.
 fn roles(header: &[String], settings: &MlpSettings, left_out: &mut Vec<(String, String)>) -> Result<Vec<Option<Role>>> {
     let target = settings.target.as_ref();
-    for name in settings.ignore.iter().chain(&settings.categories).chain(target) {
+    for name in settings.ignore.iter().chain(&settings.categories).chain(target).chain(&settings.group) {
         let others = header.iter().map(String::as_str);
         ensure!(header.contains(name), "there is no column {}; {}", quoted(name), instead(name, others));
     }
     if let Some(target) = target.filter(|target| settings.ignore.contains(target)) {
         bail!("column {} cannot be both the target and ignored", quoted(target));
     }
+    if let Some(group) =
+        settings.group.as_ref().filter(|group| Some(*group) == target || settings.ignore.contains(group))
+    {
+        bail!("column {} cannot be the group and the target, or ignored: a group is no feature anyway", quoted(group));
+    }
     let role = |(column, name): (usize, &String)| {
-        let is_category = settings.categories.contains(name);
+        let is_category = settings.categories.contains(name) || Some(name) == settings.group.as_ref();
         if settings.ignore.contains(name) {
             left_out.push((name.clone(), "--ignore".to_owned()));
             return Ok(None);

@@ -7,7 +7,7 @@ use super::data::{Contents, FEW_CLASSES, counts_rows, no_classes};
 use super::date;
 use super::number::shown;
 use super::schema::{MAX_CATEGORIES, has_times};
-use crate::words::{counted, list, quoted, say};
+use crate::words::{counted, list, note, quoted, say};
 
 #[derive(Default)]
 pub struct Description {
@@ -32,7 +32,7 @@ impl Description {
             say!("{}", self.to_string().trim_end());
         }
         for warning in &self.warnings {
-            eprintln!("warning: {warning}");
+            note!("warning: {warning}");
         }
     }
 
@@ -79,6 +79,10 @@ impl Description {
             if !items.is_empty() {
                 lines.push((title, some_of(&items, ", ")));
             }
+        }
+        if let Some(Column { name, values: Values::Categories(groups), .. }) = &contents.group {
+            let groups = counted(groups.names.len(), "group");
+            lines.push(("group", format!("{}: {groups}, which stay together", quoted(name))));
         }
         if let Some(target) = &contents.target {
             lines.push(("target", format!("{}: {}", quoted(&target.name), shares(target))));
