@@ -35,6 +35,10 @@ pub struct Answer {
     pub chosen: usize,
     /// The rows that could be chosen.
     eligible: Vec<usize>,
+    /// The number of intervals that hold together.
+    comparisons: usize,
+    /// Whether each row may be the best, as far as the data tell.
+    tied: Vec<bool>,
     metric: Metric,
 }
 
@@ -97,7 +101,9 @@ impl Answer {
         for i in (0..rows.len()).filter(|i| *i != best) {
             rows[i].to_best = difference(candidates[i], candidates[best], metric);
         }
-        let mut answer = Self { best, chosen: best, eligible, rows, metric };
+        let comparisons = comparisons(&rows, best);
+        let mut answer = Self { best, chosen: best, eligible, comparisons, tied: Vec::new(), rows, metric };
+        answer.tied = answer.find_tied();
         answer.chosen = answer.choose();
         Some(answer)
     }
@@ -118,18 +124,9 @@ impl Answer {
         self.rows[row].to_none.as_ref().is_some_and(|to_none| self.verdict(to_none) == Verdict::Better)
     }
 
-    /// The number of intervals that hold together.
-    fn comparisons(&self) -> usize {
-        let best = &self.rows[self.best].candidate;
-        // The difference of the best and no dropout is one.
-        let is_other = |of: &Candidate| of.without_dropout() != *best && best.without_dropout() != *of;
-        let to_best = |row: &&Row| row.to_best.is_some() && is_other(&row.candidate);
-        self.rows.iter().filter(|row| row.to_none.is_some()).count() + self.rows.iter().filter(to_best).count()
-    }
-
     /// Half the width of the interval of a difference.
     pub fn margin(&self, difference: &Estimate) -> Option<f64> {
-        difference.margin(self.comparisons())
+        difference.margin(self.comparisons)
     }
 
     fn verdict(&self, difference: &Estimate) -> Verdict {
@@ -142,12 +139,19 @@ impl Answer {
 
     /// Whether a row may be the best, as far as the data tell: no other is known to be better.
     pub fn is_tied(&self, row: usize) -> bool {
-        let Row { candidate, to_best, .. } = &self.rows[row];
-        let is_better =
-            |&other: &usize| self.rows[other].candidate.without_dropout() == *candidate && self.helps(other);
-        let is_unsure = to_best.is_some_and(|to_best| self.verdict(&to_best) == Verdict::Unsure);
-        let may_be = is_unsure && self.eligible.contains(&row) && !self.eligible.iter().any(is_better);
-        row == self.best || may_be
+        self.tied[row]
+    }
+
+    fn find_tied(&self) -> Vec<bool> {
+        let helpful = self.eligible.iter().filter(|&&row| self.helps(row));
+        let worse: Vec<Candidate> = helpful.map(|&row| self.rows[row].candidate.without_dropout()).collect();
+        let mut tied = vec![false; self.rows.len()];
+        for &row in &self.eligible {
+            let Row { candidate, to_best, .. } = &self.rows[row];
+            let is_unsure = to_best.is_some_and(|to_best| self.verdict(&to_best) == Verdict::Unsure);
+            tied[row] = row == self.best || is_unsure && !worse.contains(candidate);
+        }
+        tied
     }
 
     /// A difference, as more or less of what is better, with its interval.
@@ -258,6 +262,16 @@ impl Answer {
 fn sample(result: &TrialResult) -> Sample {
     let Validated { left_out, groups, .. } = result.validated.clone();
     Sample { value: result.last().validation.metric, left_out, groups }
+}
+
+/// The number of differences to no dropout and to the best. That of the best and no dropout is one.
+fn comparisons(rows: &[Row], best: usize) -> usize {
+    let best = &rows[best].candidate;
+    let none = best.without_dropout();
+    let is_other = |of: &Candidate| *of != none && of.without_dropout() != *best;
+    let of =
+        |row: &Row| usize::from(row.to_none.is_some()) + usize::from(row.to_best.is_some() && is_other(&row.candidate));
+    rows.iter().map(of).sum()
 }
 
 /// What a trial of each candidate shares, and its score.

@@ -1,5 +1,6 @@
 //! How the candidates of a sweep are found.
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 
 use anyhow::Result;
@@ -55,7 +56,7 @@ impl Sampler {
             Self::Grid(candidates) => {
                 let list = |of: &dyn Fn(&Candidate) -> Option<String>| {
                     let mut values: Vec<String> = candidates.iter().filter_map(of).collect();
-                    let mut seen = std::collections::HashSet::new();
+                    let mut seen = HashSet::new();
                     values.retain(|value| seen.insert(value.clone()));
                     values
                 };
@@ -85,7 +86,12 @@ impl Sampler {
     /// Candidates to try first: if their settings are valid, so are those of all.
     pub fn extremes(&self) -> Result<Vec<Candidate>> {
         match self {
-            Self::Grid(candidates) => Ok(candidates.clone()),
+            // The rates have been checked, but a layer may not be one for these data.
+            Self::Grid(candidates) => {
+                let mut layers = HashSet::new();
+                let first = candidates.iter().filter(|candidate| layers.insert(candidate.layer_name()));
+                Ok(first.cloned().collect())
+            }
             Self::Search { space, .. } => Ok(vec![Candidate {
                 dropout: space.dropout.clone().with_amount(space.rates.high)?,
                 input_dropout: space.input(|rates| rates.high)?,
