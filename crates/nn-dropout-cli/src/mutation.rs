@@ -332,7 +332,9 @@ fn studies_are_continued_or_refused() {
             chosen: ChosenNetwork::default(),
             out: folder.path(),
         };
-        if let Some(answer) = report.write_results()? {
+        report.write_trials()?;
+        if let Some(answer) = report.answer() {
+            report.write_recommended(&answer)?;
             report.write(&answer)?;
         }
         for trial in &study.trials {

@@ -10,10 +10,10 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, fs, thread};
 
-use common::{program, words};
+use common::{program, wait_until, words};
 use tempfile::TempDir;
 
 const PASSWORD: &str = "open sesame";
@@ -160,14 +160,6 @@ fn results(folder: &TempDir, out: &str) -> Vec<String> {
         cells.map(|(_, cell)| cell).collect::<Vec<_>>().join(",")
     };
     text.lines().map(without).collect()
-}
-
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_mins(2), "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 const ENDED: &str = "SELECT count(*) FROM nn_dropout.trial WHERE state IS NOT NULL";

@@ -5,10 +5,8 @@ mod common;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use common::{entries, program, refuse, run, succeed, words};
+use common::{entries, program, refuse, run, succeed, wait_until, words};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -629,15 +627,6 @@ fn a_time_budget_stops_and_the_same_command_continues() {
     assert!(!succeed(&folder, &words(QUICK)).contains(said));
     succeed(&folder, &words("train --config runs/digits-sweep/recommended.toml --quiet --out again"));
     assert_eq!(read(&folder, "again/metrics.csv"), read(&folder, "runs/digits-sweep/chosen/metrics.csv"));
-}
-
-/// Waits until something holds.
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_mins(2), "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// How many rows of a study a query counts; none before there are tables.

@@ -77,8 +77,7 @@ pub fn predict(args: &PredictArgs) -> Result<Ended> {
         }
         None => predictions.write(stdout(), false)?.flush().context("cannot write the predictions")?,
     }
-    let has_input_dropout = settings.input_dropout.as_ref().is_some_and(|input| input.amount() > 0.0);
-    if args.samples.is_some() && settings.dropout.amount() == 0.0 && !has_input_dropout {
+    if args.samples.is_some() && settings.is_without_dropout() {
         note!(
             "note: the run was trained with {} = 0, so all samples of a row are the same; --samples needs a run with dropout",
             settings.dropout.kind().amount()

@@ -209,16 +209,14 @@ fn report(study: &Location, out: &Path) -> Result<()> {
         options: &opened.description.begun_with.options,
         ended: &ended,
         unfinished: opened.trials() - ended.len(),
-        first: (first.trial.seed, first.trial.fold),
+        first: first.trial.block(),
         chosen: ChosenNetwork::default(),
         out,
     };
-    ensure!(
-        Answer::of(opened.ended.iter(), opened.settings.metric()).is_some(),
-        "{study}: there is no score to report yet"
-    );
+    let answer = report.answer().with_context(|| format!("{study}: there is no score to report yet"))?;
     make_folder(out)?;
-    let Some(answer) = report.write_results()? else { return Ok(()) };
+    report.write_trials()?;
+    report.write_recommended(&answer)?;
     report.write(&answer)?;
     say!("the report is {}", out.join(REPORT).display());
     Ok(())

@@ -13,10 +13,11 @@ use indicatif::ProgressBar;
 use nn_dropout::{Config, Kind, Probability};
 
 use super::Ended;
-use super::train::train_and_report;
+use super::train::{Trained, train_and_report};
 use crate::interrupt;
 use crate::io::files::lock_folder;
 use crate::io::run_dir::RunDir;
+use crate::mlp::model::Mlp;
 use crate::mlp::run::{is_whole, load_model};
 use crate::mlp::trainer::{MlpTrainer, validated};
 use crate::report;
@@ -30,7 +31,7 @@ use crate::sweep::{
     CHOSEN, Candidate, Data, Folder, Objective, Progress, Results, Sampler, Space, State, Strategy, Study, Trial,
     blocks, workers,
 };
-use crate::table::Table;
+use crate::table::{Split, Table};
 use crate::trainer::progress_bar;
 use crate::words::{note, say};
 
@@ -158,9 +159,8 @@ pub fn sweep(args: &SweepArgs) -> Result<Ended> {
     let objective = Objective::load(settings)?;
     let seed = objective.settings.seed();
     let blocks = blocks(seed, seeds, folds);
-    let (seed_of_first, fold) = blocks[0];
     for candidate in sampler.extremes()? {
-        objective.start(&Trial { candidate, seed: seed_of_first, fold }, None, ProgressBar::hidden())?;
+        objective.start(&Trial::new(candidate, blocks[0]), None, ProgressBar::hidden())?;
     }
     let experiment = objective.experiment(&sampler, blocks.len(), sampler.options(seeds))?;
     let (folder, mut storage) =
@@ -208,23 +208,24 @@ fn finish(
     // Processes that end at the same moment write the same files.
     let _lock = lock_folder(out);
     let how = if is_done || interrupt::is_late() { Ended::Finished } else { Ended::Interrupted };
-    let (seed, fold) = study.blocks[0];
     let mut report = Report {
         settings: &objective.settings,
         search: study.sampler.name(),
         options: &experiment.begun_with.options,
         ended: &ended,
         unfinished: study.len() - ended.len(),
-        first: (seed, fold),
+        first: study.blocks[0],
         chosen: ChosenNetwork::default(),
         out,
     };
-    let Some(answer) = report.write_results()? else {
+    report.write_trials()?;
+    let Some(answer) = report.answer() else {
         let complete = ended.iter().any(|result| result.state == State::Complete);
         let what = if complete { "no score is a number: the networks diverged" } else { "no trial is complete" };
         say!("{what}; what is known is in {}", folder.study);
         return Ok(how);
     };
+    report.write_recommended(&answer)?;
     if let (Data::Table(table), true) = (&objective.data, is_done) {
         // A GPT takes too long to be trained once more.
         let chosen = report.recommended(&answer);
@@ -248,21 +249,23 @@ fn train_chosen(settings: &MlpSettings, table: &Table, folder: &Path, quiet: boo
     let bar = progress_bar("of the chosen network, epoch", epochs, quiet);
     let mut trainer = MlpTrainer::new(settings.clone(), table, bar.clone())?;
     let config = to_toml(settings)?;
+    let test = |split: &Split, model: &Mlp| {
+        let test = split.test.as_ref();
+        test.map(|test| validated(model, settings, &split.schema, test, &Device::flex()))
+    };
     if is_whole(folder, &config, settings.measurements()) {
         let split = trainer.split();
         let model = load_model(folder, settings, &split.schema)?;
-        let test = split.test.as_ref().map(|test| validated(&model, settings, &split.schema, test, &Device::flex()));
-        return Ok(Some(ChosenNetwork {
-            uncertainty: report::mlp::uncertainty(settings, split, model, folder)?,
-            test,
-        }));
+        let test = test(split, &model);
+        let uncertainty = report::mlp::uncertainty(settings, split, model, folder)?;
+        return Ok(Some(ChosenNetwork { uncertainty, test }));
     }
     let run = RunDir::create(folder.to_owned(), &config, true)?;
-    let (history, uncertainty) = train_and_report(&run, settings, &table.description, &mut trainer)?;
+    let Trained { history, uncertainty, .. } = train_and_report(&run, settings, &table.description, &mut trainer)?;
     bar.finish_and_clear();
-    let (split, model) = (trainer.split(), trainer.model());
-    let test = split.test.as_ref().map(|test| validated(&model, settings, &split.schema, test, &Device::flex()));
-    Ok(history.last().is_some_and(|last| last.epoch == epochs).then_some(ChosenNetwork { uncertainty, test }))
+    let is_finished = history.last().is_some_and(|last| last.epoch == epochs);
+    let test = || test(trainer.split(), &trainer.model());
+    Ok(is_finished.then(|| ChosenNetwork { uncertainty, test: test() }))
 }
 
 impl SweepArgs {

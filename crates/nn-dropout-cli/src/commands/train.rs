@@ -83,16 +83,16 @@ fn train_mlp(settings: &MlpSettings, output: &Output, scores: bool) -> Result<En
         say!("{:<11} {train} rows to train on, {validation} for validation", "split");
     }
     interrupt::listen()?;
-    let (history, _) = train_and_report(&run, settings, &description, &mut trainer)?;
+    let done = train_and_report(&run, settings, &description, &mut trainer)?;
     bar.finish_and_clear();
 
-    let Some(last) = history.last() else {
+    let Some(last) = done.history.last() else {
         say!("interrupted before the first epoch ended; the settings are in {}", run.path().display());
         return Ok(Ended::Interrupted);
     };
     let is_finished = last.epoch == settings.epochs.get();
     if scores {
-        return print_scores(&all_scores(&trainer), is_finished);
+        return print_scores(&done.scores, is_finished);
     }
     if !is_finished {
         say!("interrupted after {} of {} epochs", last.epoch, settings.epochs);
@@ -111,19 +111,20 @@ fn train_mlp(settings: &MlpSettings, output: &Output, scores: bool) -> Result<En
         let gap = metric.merit(last.train.metric) - metric.merit(last.validation.metric);
         say!("{:<20} {:>5}{}", "gap", metric.difference(gap), metric.points());
     }
-    if let Some(test) = &trainer.split().test {
-        for (metric, value) in trainer.scores(test) {
-            say!("{:<20} {:>7}", format!("test {}", metric.name()), metric.shown(value));
-        }
+    let test = done.scores.iter().find(|(part, _)| *part == TEST);
+    for (metric, value) in test.iter().flat_map(|(_, scores)| scores) {
+        say!("{:<20} {:>7}", format!("{TEST} {}", metric.name()), metric.shown(*value));
     }
     Ok(ended(&run, is_finished))
 }
+
+const TEST: &str = "test";
 
 /// The scores of all parts.
 fn all_scores(trainer: &MlpTrainer) -> Vec<(&'static str, Scores)> {
     let split = trainer.split();
     let parts =
-        [("training", Some(&split.train)), ("validation", Some(&split.validation)), ("test", split.test.as_ref())];
+        [("training", Some(&split.train)), ("validation", Some(&split.validation)), (TEST, split.test.as_ref())];
     parts.into_iter().filter_map(|(name, part)| part.map(|part| (name, trainer.scores(part)))).collect()
 }
 
@@ -140,23 +141,33 @@ fn print_scores(scores: &[(&str, Scores)], is_finished: bool) -> Result<Ended> {
     Ok(Ended::Finished)
 }
 
-/// Trains a perceptron and writes its whole run. Returns the metrics, and what the report says about uncertainty.
+/// What came of a training; nothing if it was interrupted before it was measured.
+#[derive(Default)]
+pub struct Trained {
+    pub history: Vec<Metrics>,
+    /// The section of the report on uncertainty.
+    pub uncertainty: Markup,
+    /// The scores of all parts at the end.
+    scores: Vec<(&'static str, Scores)>,
+}
+
+/// Trains a perceptron and writes its whole run.
 pub fn train_and_report(
     run: &RunDir,
     settings: &MlpSettings,
     description: &Description,
     trainer: &mut MlpTrainer,
-) -> Result<(Vec<Metrics>, Markup)> {
+) -> Result<Trained> {
     let history = mlp::run::train(run, settings, trainer)?;
     if history.is_empty() {
-        return Ok((history, Markup::default()));
+        return Ok(Trained::default());
     }
     let split = trainer.split();
     let uncertainty = report::mlp::uncertainty(settings, split, trainer.model(), run.path())?;
     let scores = all_scores(trainer);
     let page = report::mlp::html(settings, &description.missing, &scores, split, &history, &uncertainty, run.path())?;
     run.write(REPORT, page.as_bytes())?;
-    Ok((history, uncertainty))
+    Ok(Trained { history, uncertainty, scores })
 }
 
 /// Nothing is written before all input has been checked.

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use maud::{Markup, html};
-use nn_dropout::Config;
 
 use super::chart::{Chart, Line, VALIDATION, curves};
 use super::page::page;
@@ -122,8 +121,7 @@ const SAMPLES: usize = 20;
 
 /// A section on whether the model is more uncertain where it is wrong; empty without dropout. The model is in eval mode.
 pub fn uncertainty(settings: &MlpSettings, split: &Split, model: Mlp, folder: &Path) -> Result<Markup> {
-    let is_without = |config: &Config| config.amount() == 0.0;
-    if is_without(&settings.dropout) && settings.input_dropout.as_ref().is_none_or(is_without) {
+    if settings.is_without_dropout() {
         return Ok(html! {});
     }
     let predictor = Predictor::new(model, settings, NonZeroUsize::new(SAMPLES), SEED);

@@ -12,7 +12,7 @@ use crate::io::files::write;
 use crate::io::run_dir::REPORT;
 use crate::metric::{Metric, Metrics};
 use crate::settings::Settings;
-use crate::sweep::summary::{columns, csv, mark, table};
+use crate::sweep::summary::{columns, csv, has_several_layers, mark, table};
 use crate::sweep::{
     Answer, Block, Candidate, Estimate, RECOMMENDED, Row, State, TRIALS, Trial, TrialResult, account, row_error,
 };
@@ -46,19 +46,25 @@ pub struct ChosenNetwork {
 }
 
 impl Report<'_> {
-    /// Writes the trials, and the chosen settings if a trial is complete.
-    pub fn write_results(&self) -> Result<Option<Answer>> {
-        write(&self.out.join(TRIALS), &csv(self.ended)?)?;
-        let Some(answer) = Answer::of(self.ended.iter().copied(), self.settings.metric()) else { return Ok(None) };
-        let recommended = self.recommended(&answer).settings(self.settings).to_toml()?;
-        write(&self.out.join(RECOMMENDED), recommended.as_bytes())?;
-        Ok(Some(answer))
+    /// `None` if no score is there, or none is a number.
+    pub fn answer(&self) -> Option<Answer> {
+        Answer::of(self.ended.iter().copied(), self.settings.metric())
+    }
+
+    /// Writes the trials.
+    pub fn write_trials(&self) -> Result<()> {
+        write(&self.out.join(TRIALS), &csv(self.ended)?)
+    }
+
+    /// Writes the chosen settings.
+    pub fn write_recommended(&self, answer: &Answer) -> Result<()> {
+        let recommended = self.recommended(answer).settings(self.settings).to_toml()?;
+        write(&self.out.join(RECOMMENDED), recommended.as_bytes())
     }
 
     /// The trial of the chosen candidate that is trained again.
     pub fn recommended(&self, answer: &Answer) -> Trial {
-        let (seed, fold) = self.first;
-        Trial { candidate: answer.rows[answer.chosen].candidate.clone(), seed, fold }
+        Trial::new(answer.rows[answer.chosen].candidate.clone(), self.first)
     }
 
     /// Writes the page.
@@ -173,11 +179,9 @@ impl Report<'_> {
             name => name,
         };
         // If other numbers vary too, neighbours do not belong to one curve.
-        let first = &answer.rows[0].candidate;
-        let joined = answer.rows.iter().all(|row| {
-            let plain = Candidate::layer(row.candidate.dropout.clone());
-            row.candidate == plain && row.candidate.layer_name() == first.layer_name()
-        });
+        let candidates = || answer.rows.iter().map(|row| &row.candidate);
+        let is_plain = |candidate: &Candidate| *candidate == Candidate::layer(candidate.dropout.clone());
+        let joined = candidates().all(is_plain) && !has_several_layers(candidates());
         let line = |color, points: Vec<Point>, joined| {
             let mut points = points;
             points.sort_by(|a, b| a.x.total_cmp(&b.x));

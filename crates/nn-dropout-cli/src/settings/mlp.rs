@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use nn_dropout::Config;
 
 use super::choices::{DeviceName, Task};
@@ -83,11 +85,17 @@ impl MlpSettings {
         }
     }
 
+    /// Whether nothing is dropped.
+    pub fn is_without_dropout(&self) -> bool {
+        std::iter::once(&self.dropout).chain(&self.input_dropout).all(|layer| layer.amount() == 0.0)
+    }
+
     /// Refuses settings that exclude each other.
     pub fn check(&self) -> Result<()> {
         let metrics: &[Metric] =
             if self.task == Task::Classification { &Metric::OF_CLASSES } else { &Metric::OF_NUMBERS };
-        let names = metrics.iter().map(|metric| metric.name().to_lowercase().replace(' ', "-")).collect::<Vec<_>>();
+        let names: Vec<_> = metrics.iter().filter_map(ValueEnum::to_possible_value).collect();
+        let names: Vec<&str> = names.iter().map(PossibleValue::get_name).collect();
         ensure!(metrics.contains(&self.metric()), "the metrics of this task are {}", names.join(", "));
         let Some(folds) = self.folds else {
             ensure!(self.fold.is_none(), "--fold needs --folds, the number of all folds");

@@ -1,11 +1,10 @@
 //! What the trials of a sweep show: the candidate to choose, why, and how sure that is.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 
 use nn_dropout::Config;
 
-use super::trial::{Candidate, State, TrialResult};
+use super::trial::{Block, Candidate, State, TrialResult};
 use super::uncertainty::{Estimate, Sample};
 use crate::metric::Metric;
 use crate::trainer::Validated;
@@ -73,17 +72,18 @@ impl Answer {
         results.sort_by(|a, b| order(a).partial_cmp(&order(b)).expect("settings are numbers"));
         let candidates: Vec<&[&TrialResult]> =
             results.chunk_by(|a, b| a.trial.candidate == b.trial.candidate).collect();
+        let scored: Vec<Vec<Scored>> = candidates.iter().map(|same| complete(same)).collect();
         let of = |candidate: &Candidate| candidates.iter().position(|same| same[0].trial.candidate == *candidate);
-        let rows = candidates.iter().map(|same| {
-            let complete: Vec<&&TrialResult> = same.iter().filter(|result| result.state == State::Complete).collect();
+        let rows = candidates.iter().zip(&scored).map(|(same, own)| {
+            let complete = || same.iter().filter(|result| result.state == State::Complete);
             let candidate = same[0].trial.candidate.clone();
             let none = of(&candidate.without_dropout()).filter(|_| !candidate.is_without_dropout());
             Row {
-                complete: complete.len(),
-                stopped: same.len() - complete.len(),
-                train: complete.iter().map(|result| result.last().train.metric).sum::<f64>() / complete.len() as f64,
-                validation: Estimate::of(&complete.iter().map(|result| sample(result)).collect::<Vec<_>>()),
-                to_none: none.and_then(|none| difference(same, candidates[none], metric)),
+                complete: own.len(),
+                stopped: same.len() - own.len(),
+                train: complete().map(|result| result.last().train.metric).sum::<f64>() / own.len() as f64,
+                validation: Estimate::of(&own.iter().map(|(_, sample)| sample.clone()).collect::<Vec<_>>()),
+                to_none: none.and_then(|none| difference(own, &scored[none], metric)),
                 to_best: None,
                 candidate,
             }
@@ -96,10 +96,10 @@ impl Answer {
             |row: &Row| row.stopped == 0 && row.complete >= most.clamp(1, 2) && row.validation.value.is_finite();
         let eligible: Vec<usize> = (0..rows.len()).filter(|&i| can_be_chosen(&rows[i])).collect();
         // Where some have more seeds than others, those seeds may be easy ones.
-        let merits = adjusted(&eligible.iter().map(|&i| complete(candidates[i])).collect::<Vec<_>>(), metric);
+        let merits = adjusted(&eligible.iter().map(|&i| scored[i].as_slice()).collect::<Vec<_>>(), metric);
         let best = (0..eligible.len()).reduce(|a, b| if merits[b] > merits[a] { b } else { a }).map(|i| eligible[i])?;
         for i in (0..rows.len()).filter(|i| *i != best) {
-            rows[i].to_best = difference(candidates[i], candidates[best], metric);
+            rows[i].to_best = difference(&scored[i], &scored[best], metric);
         }
         let comparisons = comparisons(&rows, best);
         let mut answer = Self { best, chosen: best, eligible, comparisons, tied: Vec::new(), rows, metric };
@@ -258,12 +258,6 @@ impl Answer {
     }
 }
 
-/// The validation score of a trial.
-fn sample(result: &TrialResult) -> Sample {
-    let Validated { left_out, groups, .. } = result.validated.clone();
-    Sample { value: result.last().validation.metric, left_out, groups }
-}
-
 /// The number of differences to no dropout and to the best. That of the best and no dropout is one.
 fn comparisons(rows: &[Row], best: usize) -> usize {
     let best = &rows[best].candidate;
@@ -274,24 +268,28 @@ fn comparisons(rows: &[Row], best: usize) -> usize {
     rows.iter().map(of).sum()
 }
 
-/// What a trial of each candidate shares, and its score.
-type Scored = ((u64, Option<NonZeroUsize>), Sample);
+/// The validation score of a trial.
+type Scored = (Block, Sample);
 
 /// The scores of the complete trials.
 fn complete(results: &[&TrialResult]) -> Vec<Scored> {
     let complete = results.iter().filter(|result| result.state == State::Complete);
-    complete.map(|result| ((result.trial.seed, result.trial.fold), sample(result))).collect()
+    let scored = complete.map(|result| {
+        let Validated { left_out, groups, .. } = result.validated.clone();
+        (result.trial.block(), Sample { value: result.last().validation.metric, left_out, groups })
+    });
+    scored.collect()
 }
 
 /// The merit of each candidate, without what the seeds and folds are worth that it happens to have: least squares for a sum of both.
-fn adjusted(candidates: &[Vec<Scored>], metric: Metric) -> Vec<f64> {
+fn adjusted(candidates: &[&[Scored]], metric: Metric) -> Vec<f64> {
     let mean = |sum: f64, count: f64| if count > 0.0 { sum / count } else { 0.0 };
     let mut merits = vec![0.0; candidates.len()];
     // With all trials there, the first round is the answer.
     for _ in 0..ROUNDS {
         let mut blocks: HashMap<_, (f64, f64)> = HashMap::new();
         for (merit, scored) in merits.iter().zip(candidates) {
-            for (block, sample) in scored {
+            for (block, sample) in *scored {
                 let (sum, count) = blocks.entry(*block).or_default();
                 *sum += metric.merit(sample.value) - merit;
                 *count += 1.0;
@@ -312,8 +310,7 @@ fn adjusted(candidates: &[Vec<Scored>], metric: Metric) -> Vec<f64> {
 const ROUNDS: usize = 50;
 
 /// How much better one candidate is than another on the same rows with the same seeds.
-fn difference(one: &[&TrialResult], other: &[&TrialResult], metric: Metric) -> Option<Estimate> {
-    let (one, other) = (complete(one), complete(other));
+fn difference(one: &[Scored], other: &[Scored], metric: Metric) -> Option<Estimate> {
     let pairs = one.iter().filter_map(|(block, one)| {
         let (_, other) = other.iter().find(|(same, _)| same == block)?;
         let better = |one: f64, other: f64| metric.merit(one) - metric.merit(other);

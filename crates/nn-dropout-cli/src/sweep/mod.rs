@@ -21,6 +21,6 @@ pub use objective::{Data, Objective};
 pub use progress::Progress;
 pub use sampler::{Sampler, Strategy, account};
 pub use space::Space;
-pub use study::{Block, Study, blocks};
-pub use trial::{Candidate, Results, State, Trial, TrialResult};
+pub use study::{Study, blocks};
+pub use trial::{Block, Candidate, Results, State, Trial, TrialResult};
 pub use uncertainty::{Estimate, row_error};

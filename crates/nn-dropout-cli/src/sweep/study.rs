@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::pruner;
 use super::sampler::{Sampler, Strategy};
-use super::trial::{Results, Trial, TrialResult};
+use super::trial::{Block, Results, Trial, TrialResult};
 use crate::metric::Metric;
 
 /// All trials that are known by now.
@@ -22,9 +22,6 @@ pub struct Study {
     pub measurements: usize,
     pub trials: Vec<Trial>,
 }
-
-/// What a trial of each candidate has in common: the parts, the initial weights and the order of the rows.
-pub type Block = (u64, Option<NonZeroUsize>);
 
 /// All folds of a seed come before the next seed, so that a sweep that is cut short has used all rows.
 pub fn blocks(seed: u64, seeds: usize, folds: Option<NonZeroUsize>) -> Vec<Block> {
@@ -51,11 +48,10 @@ impl Study {
 
     /// Adds the trials that follow from these results.
     pub fn extend(&mut self, results: &Results) -> Result<()> {
-        let trial = |candidate, (seed, fold)| Trial { candidate, seed, fold };
         match &self.sampler {
             Sampler::Grid(candidates) if self.trials.is_empty() => {
                 // Block by block, so that a sweep that is cut short has tried all rates.
-                let of_block = |block| candidates.iter().map(move |candidate| trial(candidate.clone(), block));
+                let of_block = |block| candidates.iter().map(move |candidate| Trial::new(candidate.clone(), block));
                 self.trials = self.blocks.iter().flat_map(|&block| of_block(block)).collect();
             }
             Sampler::Grid(_) => {}
@@ -73,7 +69,7 @@ impl Study {
                         let (seed, fold) = self.blocks[n % self.blocks.len()];
                         let seeds = self.blocks.iter().filter(|block| block.1 == fold).count();
                         let seed = seed.wrapping_add((n / self.blocks.len() * seeds) as u64);
-                        self.trials.push(trial(candidate.clone(), (seed, fold)));
+                        self.trials.push(Trial::new(candidate.clone(), (seed, fold)));
                     }
                 }
             }
@@ -89,12 +85,12 @@ impl Study {
     /// The merit that a trial has to have reached by each measurement. A grid has no limits, so that its curve is complete.
     pub fn limits(&self, trial: usize, results: &Results) -> Vec<f64> {
         let known = self.trials[..self.known(trial)].iter().filter_map(|trial| results.get(trial));
-        let Trial { seed, fold, .. } = self.trials[trial];
+        let block = self.trials[trial].block();
         match self.sampler {
             Sampler::Grid(_) => Vec::new(),
             Sampler::Search { strategy: Strategy::Tpe, .. } => pruner::medians(known, self.metric),
             Sampler::Search { strategy: Strategy::Asha, .. } => {
-                let same = known.filter(|result| (result.trial.seed, result.trial.fold) == (seed, fold));
+                let same = known.filter(|result| result.trial.block() == block);
                 pruner::halving(&same, self.measurements, self.metric)
             }
         }

@@ -1,17 +1,18 @@
 //! The results of a sweep as tables: `results.csv`, and the rows that the terminal and the report show.
 
+use std::collections::HashSet;
+
 use anyhow::{Result, anyhow};
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::answer::{Answer, Row};
-use super::trial::TrialResult;
+use super::trial::{Candidate, TrialResult};
 use crate::metric::Metric;
 
 /// `results.csv`: one row per trial, with the metrics at its end. A training on a text counts steps, not epochs. What no trial has is
 /// no column.
 pub fn csv(ended: &[&TrialResult]) -> Result<Vec<u8>> {
     type Column = (&'static str, fn(&TrialResult) -> Option<String>);
-    let candidate = |result: &&TrialResult| result.trial.candidate.clone();
     let optional: [Column; 5] = [
         ("fold", |result| result.trial.fold.map(|fold| fold.to_string())),
         ("input_dropout", |result| {
@@ -21,7 +22,7 @@ pub fn csv(ended: &[&TrialResult]) -> Result<Vec<u8>> {
         ("learning_rate", |result| result.trial.candidate.learning_rate.map(|rate| rate.to_string())),
         ("layer", |result| Some(result.trial.candidate.layer_name())),
     ];
-    let layers = ended.windows(2).any(|pair| candidate(&pair[0]).layer_name() != candidate(&pair[1]).layer_name());
+    let layers = has_several_layers(ended.iter().map(|result| &result.trial.candidate));
     let shown: Vec<_> = optional
         .into_iter()
         .filter(|(name, of)| if *name == "layer" { layers } else { ended.iter().any(|result| of(result).is_some()) })
@@ -56,10 +57,15 @@ pub fn csv(ended: &[&TrialResult]) -> Result<Vec<u8>> {
     writer.into_inner().map_err(|error| anyhow!("{error}"))
 }
 
+/// Whether candidates differ in more of their layer than its amount of noise.
+pub fn has_several_layers<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> bool {
+    candidates.map(Candidate::layer_name).collect::<HashSet<_>>().len() > 1
+}
+
 /// The titles of the columns, and the cells of each candidate's row.
 pub fn columns(answer: &Answer, metric: Metric) -> (Vec<String>, Vec<Vec<String>>) {
     type Cell<'a> = Box<dyn Fn(&Row) -> Option<String> + 'a>;
-    let several = answer.rows.windows(2).any(|pair| pair[0].candidate.layer_name() != pair[1].candidate.layer_name());
+    let several = has_several_layers(answer.rows.iter().map(|row| &row.candidate));
     let mean = |row: &Row, value: String| if row.complete > 0 { value } else { "-".to_owned() };
     let name = metric.name();
     let columns: Vec<(String, Cell)> = vec![

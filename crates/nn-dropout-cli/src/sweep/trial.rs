@@ -60,6 +60,9 @@ impl Candidate {
     }
 }
 
+/// What a trial of each candidate has in common: the seed, with its split, initial weights and order of the rows; and the fold.
+pub type Block = (u64, Option<NonZeroUsize>);
+
 /// One training.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub struct Trial {
@@ -72,6 +75,14 @@ pub struct Trial {
 }
 
 impl Trial {
+    pub fn new(candidate: Candidate, (seed, fold): Block) -> Self {
+        Self { candidate, seed, fold }
+    }
+
+    pub fn block(&self) -> Block {
+        (self.seed, self.fold)
+    }
+
     /// What distinguishes it from other trials, as JSON.
     pub fn key(&self) -> String {
         serde_json::to_string(self).expect("numbers can be written as JSON")
