@@ -13,6 +13,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 use std::{env, fs, thread};
 
+use common::sweeps::{QUICK, hills, story, write};
 use common::{program, wait_until, words};
 use tempfile::TempDir;
 
@@ -169,19 +170,11 @@ const RUNNING: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
 /// The trials that can be resumed.
 const CHECKPOINTS: &str = "SELECT count(*) FROM nn_dropout.trial WHERE checkpoint IS NOT NULL AND state IS NULL";
 
-/// A small table.
-fn hills(folder: &TempDir) {
-    let number = |i: usize, step: usize| (i * step % 97) as f64 / 97.0;
-    let row = |i| format!("{},{},{}\n", number(i, 31), number(i, 57), number(i, 31) + number(i, 57).powi(2));
-    let table = format!("a,b,height\n{}", (0..97).map(row).collect::<Vec<_>>().concat());
-    fs::write(folder.path().join("hills.csv"), table).unwrap();
-}
-
 #[test]
 fn a_thousand_trials_and_eight_workers_lose_nothing_and_do_nothing_twice() {
     let Some(server) = Server::start() else { return };
     let folder = TempDir::new().unwrap();
-    hills(&folder);
+    write(&folder, "hills.csv", &hills());
     let line = "sweep --data hills.csv --target height --task regression --rates 0,0.1,0.2,0.3 --seeds 250 --hidden 2 --epochs 1 --jobs 1";
     let address = server.address();
     let children = (0..8).map(|worker| start(&folder, &format!("{line} --study {address} --out worker-{worker}")));
@@ -243,8 +236,7 @@ fn workers_that_are_killed_and_a_server_that_restarts_change_nothing() {
 fn a_lost_connection_loses_no_more_than_the_trial() {
     let Some(server) = Server::start() else { return };
     let folder = TempDir::new().unwrap();
-    let text: String = (0..400).map(|i| ["the cat sat. ", "a dog ran. ", "the sun is low. "][i * i % 7 % 3]).collect();
-    fs::write(folder.path().join("story.txt"), text).unwrap();
+    write(&folder, "story.txt", &story());
     let line = "sweep --model gpt --data story.txt --rates 0,0.4 --seeds 2 --n-layer 1 --n-head 1 --n-embd 16 --block-size 16 \
                 --max-iters 120 --eval-interval 10 --jobs 1";
     let shared = format!("{line} --study {}", server.address());
@@ -301,7 +293,7 @@ fn a_study_can_be_looked_into_from_anywhere() {
     let address = server.address();
     assert_eq!(refuse(&folder, &format!("study show {address}")), format!("error: {address}: there is no study"));
     assert_eq!(succeed(&folder, &format!("study list {address}")), format!("there is no study in {address}\n"));
-    let quick = "sweep --rates 0,0.5 --seeds 2 --hidden 16 --epochs 3 --quiet";
+    let quick = QUICK;
     let printed = succeed(&folder, &format!("{quick} --study {address}"));
     assert!(
         printed.ends_with("results in runs/digits-sweep, the report in runs/digits-sweep/report.html\n"),
@@ -359,7 +351,7 @@ fn a_study_can_be_looked_into_from_anywhere() {
 fn processes_that_begin_and_end_together_share_a_folder() {
     let Some(server) = Server::start() else { return };
     let folder = TempDir::new().unwrap();
-    hills(&folder);
+    write(&folder, "hills.csv", &hills());
     let line = "sweep --data hills.csv --target height --task regression --rates 0,0.5 --seeds 2 --hidden 4 --epochs 2 --jobs 1 --quiet";
     for round in 0..3 {
         server.query("DROP SCHEMA IF EXISTS nn_dropout CASCADE");
