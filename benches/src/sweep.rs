@@ -11,7 +11,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 const SCRIPT: &str = include_str!("../python/sweep.py");
-const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/nn-dropout-cli/data/digits.csv");
+const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/nn-dropout-experiments/data/digits.csv");
 
 /// How many epochs apart the models are scored: as the program does it, and after every epoch.
 const INTERVALS: [usize; 2] = [3, 1];

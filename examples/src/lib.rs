@@ -20,7 +20,7 @@ pub struct Digit {
 /// 1,797 digits: one in `share` to train on, and the others. Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI
 /// Machine Learning Repository, 1998, under CC BY 4.0.
 pub fn digits(share: usize) -> (Vec<Digit>, Vec<Digit>) {
-    let rows = include_str!("../../crates/nn-dropout-cli/data/digits.csv").lines().skip(1);
+    let rows = include_str!("../../crates/nn-dropout-experiments/data/digits.csv").lines().skip(1);
     let digits = rows.enumerate().map(|(number, row)| {
         let mut numbers = row.split(',').map(|cell| cell.parse::<f32>().expect("the file has numbers"));
         let pixels = numbers.by_ref().take(64).map(|pixel| pixel / 16.0).collect();

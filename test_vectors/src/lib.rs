@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use half::{bf16, f16};
-use nn_dropout::{Config, Draw, Effect, Generator, Index, JaxKey, Layer, Mask, Mode, Probability};
-use serde::Deserialize;
+use nn_dropout::{Config, Draw, Effect, Element, Generator, Index, JaxKey, Layer, Mask, Mode, Probability};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// A draw, and the hashes of what it has to give.
@@ -23,7 +23,7 @@ pub struct Case {
 }
 
 /// SHA-256, in hexadecimal.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Hashes {
     /// The hash of the bits of all elements, eight to a byte. Empty if they get numbers.
     #[serde(default)]
@@ -142,29 +142,48 @@ impl Case {
         Some((layer, &self.shape))
     }
 
-    /// Whether the elements get numbers, not bits.
-    pub const fn takes_numbers(&self) -> bool {
-        self.effect.takes_numbers()
-    }
-
-    /// Checks which numbers the elements get.
+    /// What the library gives, in all element types.
     ///
     /// # Panics
     ///
-    /// If a bit differs.
-    pub fn assert_numbers(&self, numbers: &[f32]) {
-        let bytes = numbers.iter().flat_map(|number| number.to_le_bytes());
-        assert_eq!(sha256(bytes), self.sha256.numbers, "numbers, {self:?}");
+    /// If the case is broken.
+    pub fn computed(&self) -> Hashes {
+        Hashes {
+            f64: self.output::<f64>(),
+            f16: self.output::<f16>(),
+            bf16: self.output::<bf16>(),
+            ..self.computed_in_f32()
+        }
     }
 
-    /// Checks which elements are kept.
+    /// What the library gives, in `f32` alone.
     ///
     /// # Panics
     ///
-    /// If others are.
-    pub fn assert_kept(&self, kept: &[bool]) {
+    /// If the case is broken.
+    pub fn computed_in_f32(&self) -> Hashes {
+        let draw = self.draw();
+        let elements = 0..draw.index().count();
+        let number = |element| {
+            let bit = draw.index().bit(element);
+            let number = match self.effect {
+                Effect::UniformNoise(_) => draw.mask().uniform(bit),
+                _ => draw.mask().normal(bit),
+            };
+            number.expect("the effect takes numbers")
+        };
+        let f32 = self.output::<f32>();
+        if self.effect.takes_numbers() {
+            let numbers = sha256(elements.flat_map(|element| number(element).to_le_bytes()));
+            return Hashes { numbers, f32, ..Hashes::default() };
+        }
+        let kept: Vec<bool> = elements.map(|element| draw.keeps(element)).collect();
         let packed = kept.chunks(8).map(|kept| kept.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit)));
-        assert_eq!(sha256(packed), self.sha256.kept, "kept, {self:?}");
+        Hashes { kept: sha256(packed), f32, ..Hashes::default() }
+    }
+
+    fn output<T: Element + Number>(&self) -> String {
+        hash(&self.draw().forward_to_vec(&self.input::<T>()).expect("the input of the case"))
     }
 
     /// Checks what became of the input.
@@ -173,13 +192,16 @@ impl Case {
     ///
     /// If a bit differs.
     pub fn assert_output<T: Number>(&self, output: &[T]) {
-        let bytes = output.iter().flat_map(|number| number.bytes().as_ref().to_vec());
-        assert_eq!(sha256(bytes), T::hash(&self.sha256), "{}, {self:?}", std::any::type_name::<T>());
+        assert_eq!(hash(output), T::hash(&self.sha256), "{}, {self:?}", std::any::type_name::<T>());
     }
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).expect("hexadecimal")).collect()
+}
+
+fn hash<T: Number>(output: &[T]) -> String {
+    sha256(output.iter().flat_map(|number| number.bytes().as_ref().to_vec()))
 }
 
 fn sha256(bytes: impl IntoIterator<Item = u8>) -> String {

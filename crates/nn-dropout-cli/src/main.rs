@@ -1,20 +1,14 @@
 //! The program `nn-dropout`.
 
 mod commands;
-mod device;
+mod ctrl_c;
 mod gpt;
-mod interrupt;
 mod io;
-mod metric;
 mod mlp;
 #[cfg(test)]
 mod mutation;
 mod report;
-mod settings;
 mod sweep;
-mod table;
-mod trainer;
-mod words;
 
 use std::any::TypeId;
 use std::path::PathBuf;
@@ -22,6 +16,9 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, CommandFactory, FromArgMatches, Parser};
+use nn_dropout_experiments::io::guard;
+use nn_dropout_experiments::note;
+use nn_dropout_experiments::words::plain;
 
 use commands::Ended;
 use commands::apply::ApplyArgs;
@@ -31,7 +28,6 @@ use commands::predict::PredictArgs;
 use commands::study::StudyArgs;
 use commands::sweep::SweepArgs;
 use commands::train::TrainArgs;
-use words::{note, plain};
 
 /// A training step allocates and frees much memory. This allocator keeps it for the next step, where the system's gets new pages each
 /// time, which takes a fifth of a step.
@@ -55,7 +51,7 @@ enum Command {
 const REFUSED: u8 = 2;
 
 fn main() -> ExitCode {
-    io::guard::silence();
+    guard::silence();
     let parsed = command_line().try_get_matches().and_then(|matches| Command::from_arg_matches(&matches));
     let command = match parsed {
         Ok(command) => command,
@@ -76,7 +72,7 @@ fn main() -> ExitCode {
     };
     match ended {
         Ok(Ended::Finished) => ExitCode::SUCCESS,
-        Ok(Ended::Interrupted) => ExitCode::from(interrupt::STATUS),
+        Ok(Ended::Interrupted) => ExitCode::from(ctrl_c::STATUS),
         Err(error) => {
             note!("error: {}", plain(&format!("{error:#}")));
             ExitCode::from(REFUSED)
@@ -108,7 +104,7 @@ fn one_line(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{NO_KEYS, Options};
+    use nn_dropout_experiments::settings::{NO_KEYS, Options};
 
     #[test]
     fn an_option_is_a_key_of_a_file_or_known_as_none() {

@@ -10,6 +10,13 @@ use anyhow::Result;
 use burn::tensor::Device;
 use indicatif::ProgressBar;
 use nn_dropout::{Config, Generator, GeneratorState, Input, Kind, Layer, Probability};
+use nn_dropout_experiments::io::files::Staged;
+use nn_dropout_experiments::io::{source as data, text};
+use nn_dropout_experiments::metric::{Metric, Metrics, Score};
+use nn_dropout_experiments::settings::{GptSettings, MlpSettings, Settings, file};
+use nn_dropout_experiments::sweep::{Candidate, Sampler, State, Study, TrialResult, blocks};
+use nn_dropout_experiments::table::{Cells, Contents, Description, Reading};
+use nn_dropout_experiments::trainer::{Trainer, Validated};
 use nn_dropout_models::GptConfig;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -22,17 +29,12 @@ use crate::gpt::checkpoint;
 use crate::gpt::model::new_model;
 use crate::gpt::source::{self, Source};
 use crate::gpt::trainer::GptTrainer;
-use crate::io::files::Staged;
 use crate::io::npy::{npy_from_bytes, read_npy_bytes, read_npy_i64};
 use crate::io::tensors::TensorFile;
-use crate::io::{text, weights};
-use crate::metric::{Metric, Metrics, Score};
+use crate::io::weights;
 use crate::report::sweep::{ChosenNetwork, Report};
-use crate::settings::{GptSettings, MlpSettings, Settings, file};
+use crate::sweep::Objective;
 use crate::sweep::storage::{BegunWith, Experiment, Location, Storage};
-use crate::sweep::{Candidate, Objective, Sampler, State, Study, TrialResult, blocks};
-use crate::table::{Cells, Contents, Description, Reading};
-use crate::trainer::{Trainer, Validated};
 
 /// Gives damaged copies of intact files to a reader. By default there are `count` of them.
 fn check(name: &str, intact: &[Vec<u8>], count: u64, read: impl Fn(&[u8]) -> Result<()>) {
@@ -122,7 +124,7 @@ fn read_table(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes)?;
     let toml = format!("data = '{}'\ntarget = 'kind'", path.display());
     let settings = MlpSettings::of(file::parse(&toml)?);
-    let source = crate::io::source::Source::open(path)?;
+    let source = data::Source::open(path)?;
     let whole = Contents::read(&source, &settings).map(|contents| Description::of(&contents).to_string());
     // A damaged row may make the table useless for training, but the rows before it can be predicted.
     let mut cells = Cells::open(&source, &settings.csv(), |_| Reading::default())?;

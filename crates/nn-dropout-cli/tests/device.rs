@@ -92,7 +92,7 @@ fn numbers() -> impl FnMut() -> f32 {
 #[test]
 fn a_perceptron_has_the_noise_of_the_cpu() {
     let Some(device) = gpu() else { return };
-    let digits = include_str!("../data/digits.csv");
+    let digits = include_str!("../../nn-dropout-experiments/data/digits.csv");
     let rows: Vec<Vec<f32>> =
         digits.lines().skip(1).map(|row| row.split(',').map(|cell| cell.parse().unwrap()).collect()).collect();
     let run = |device: &Device| {

@@ -339,7 +339,7 @@ fn inputs_and_layers_have_rates_of_their_own() {
     }
     // Dropout of the features can be predicted with.
     succeed(&folder, &words("train --input-dropout 0.2 --dropout 0 --hidden 16 --epochs 2 --quiet --out run --force"));
-    let digits = concat!(env!("CARGO_MANIFEST_DIR"), "/data/digits.csv");
+    let digits = concat!(env!("CARGO_MANIFEST_DIR"), "/../nn-dropout-experiments/data/digits.csv");
     let predicted = succeed_quietly(&folder, &format!("predict --run run --data {digits} --samples 5"));
     let entropies = predicted.lines().skip(1).map(|line| line.split(',').nth(3).unwrap().parse::<f64>().unwrap());
     assert!(entropies.filter(|information| *information > 0.0).count() > 1000, "samples differ");

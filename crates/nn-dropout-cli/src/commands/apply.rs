@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 use nn_dropout::{Draw, Generator, GeneratorState, Index, Input, JaxKey, Kind, Layer, Mode};
+use nn_dropout_experiments::interrupt;
+use nn_dropout_experiments::io::files::{Staged, is_same_file, publish};
+use nn_dropout_experiments::settings::layer::LayerOptions;
+use nn_dropout_experiments::settings::numbers::{seed, whole};
 
 use super::Ended;
-use crate::interrupt;
-use crate::io::files::{Staged, is_same_file, publish};
+use crate::ctrl_c;
 use crate::io::npy::{npy_from_bytes, read_npy_bytes};
 use crate::io::tensors::{Format, TensorFile, parts};
-use crate::settings::layer::LayerOptions;
-use crate::settings::numbers::{seed, whole};
 
 /// Apply a layer to the tensors in a file
 ///
@@ -96,7 +97,7 @@ pub fn apply(args: &ApplyArgs) -> Result<Ended> {
     for tensor in file.tensors() {
         part.iter().try_for_each(|part| part.check(&tensor.shape)).with_context(|| args.input.display().to_string())?;
     }
-    interrupt::listen()?;
+    ctrl_c::listen()?;
     let mut output = Staged::new(&args.output)?;
     let mut state = args.save_rng_state.as_deref().map(Staged::new).transpose()?;
     let mut bits = args.bits.as_deref().map(Staged::new).transpose()?;

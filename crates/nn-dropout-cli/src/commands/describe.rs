@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use nn_dropout_experiments::io::source::{Source, shown};
+use nn_dropout_experiments::settings::{CsvOptions, MlpSettings, Options, Task};
+use nn_dropout_experiments::table::{Contents, Description};
+use nn_dropout_experiments::words::print;
 
 use super::Ended;
-use crate::io::source::{Source, shown};
-use crate::settings::{CsvOptions, MlpSettings, Options, Task};
-use crate::table::{Contents, Description};
-use crate::words::print;
 
 /// Show how `train` reads a table
 ///

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use nn_dropout::Generator;
+use nn_dropout_experiments::io::text::{Decoded, decode};
+use nn_dropout_experiments::settings::Settings;
+use nn_dropout_experiments::settings::numbers::{NotNegative, count, seed, whole};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -17,9 +20,6 @@ use crate::gpt::sampling::{choose, next_logits};
 use crate::gpt::source::print_note;
 use crate::gpt::tokens::Vocabulary;
 use crate::io::run_dir::{CHECKPOINT, CONFIG, RunDir, VOCABULARY, WEIGHTS};
-use crate::io::text::{Decoded, decode};
-use crate::settings::Settings;
-use crate::settings::numbers::{NotNegative, count, seed, whole};
 
 /// Continue a text with a trained GPT
 #[derive(clap::Args)]

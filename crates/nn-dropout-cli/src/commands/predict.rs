@@ -5,17 +5,19 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use nn_dropout_experiments::interrupt;
+use nn_dropout_experiments::io::files::{Staged, is_same_file, publish};
+use nn_dropout_experiments::io::source::{Source, shown};
+use nn_dropout_experiments::mlp::prediction::{Columns, Predictor, SEED};
+use nn_dropout_experiments::note;
+use nn_dropout_experiments::settings::CsvOptions;
+use nn_dropout_experiments::settings::numbers::{count, seed};
+use nn_dropout_experiments::table::{Cells, Encoder, Kind, Schema, TableWriter, Target, Value};
+use nn_dropout_experiments::words::{instead, quoted};
 
 use super::Ended;
-use crate::interrupt;
-use crate::io::files::{Staged, is_same_file, publish};
-use crate::io::source::{Source, shown};
-use crate::mlp::prediction::{Columns, Predictor, SEED};
-use crate::mlp::run::{load_model, load_settings};
-use crate::settings::CsvOptions;
-use crate::settings::numbers::{count, seed};
-use crate::table::{Cells, Encoder, Kind, Schema, TableWriter, Target, Value};
-use crate::words::{instead, note, quoted};
+use crate::ctrl_c;
+use crate::mlp::{load_model, load_settings};
 
 /// Predict the rows of a table with a trained perceptron
 ///
@@ -66,7 +68,7 @@ pub fn predict(args: &PredictArgs) -> Result<Ended> {
     let model = load_model(&args.run, &settings, &schema)?;
     let predictor = Predictor::new(model, &settings, args.samples, args.seed);
     let predictions = Predictions { args, schema: &schema, predictor };
-    interrupt::listen()?;
+    ctrl_c::listen()?;
     match &args.output {
         Some(path) => {
             let written = predictions.write(Staged::new(path)?, as_parquet)?;

@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
+use nn_dropout_experiments::io::files::{RUNS, first_entry, is_same_file, make_folder, write};
+use nn_dropout_experiments::settings::{Settings, file};
+use nn_dropout_experiments::sweep::{Answer, TrialResult, summary};
+use nn_dropout_experiments::words::{plain, print};
+use nn_dropout_experiments::{note, say};
 
 use super::Ended;
-use crate::io::files::{RUNS, first_entry, is_same_file, make_folder, write};
 use crate::io::run_dir::REPORT;
 use crate::report::sweep::{ChosenNetwork, Report};
-use crate::settings::{Settings, file};
 use crate::sweep::storage::{Description, Location, Storage, names};
-use crate::sweep::{Answer, TRIALS, TrialResult, optuna, summary};
-use crate::words::{note, plain, print, say};
+use crate::sweep::{TRIALS, optuna};
 
 /// Look into a study: list, show, export, or report on it, also while others work on it
 ///

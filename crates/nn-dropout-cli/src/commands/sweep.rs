@@ -11,29 +11,28 @@ use clap::ValueEnum;
 use clap::builder::UnknownArgumentValueParser;
 use indicatif::ProgressBar;
 use nn_dropout::{Config, Kind, Probability};
+use nn_dropout_experiments::interrupt;
+use nn_dropout_experiments::io::files::lock_folder;
+use nn_dropout_experiments::mlp::model::Mlp;
+use nn_dropout_experiments::mlp::trainer::{MlpTrainer, validated};
+use nn_dropout_experiments::settings::file::to_toml;
+use nn_dropout_experiments::settings::layer::dropout;
+use nn_dropout_experiments::settings::numbers::{NotNegative, Range, count, probability};
+use nn_dropout_experiments::settings::{MlpSettings, Options, Output, Settings};
+use nn_dropout_experiments::sweep::{Candidate, Results, Sampler, Space, State, Strategy, Study, Trial, blocks};
+use nn_dropout_experiments::table::{Split, Table};
+use nn_dropout_experiments::trainer::progress_bar;
+use nn_dropout_experiments::{note, say};
 
 use super::Ended;
 use super::train::{Trained, train_and_report};
-use crate::interrupt;
-use crate::io::files::lock_folder;
+use crate::ctrl_c;
 use crate::io::run_dir::RunDir;
-use crate::mlp::model::Mlp;
-use crate::mlp::run::{is_whole, load_model};
-use crate::mlp::trainer::{MlpTrainer, validated};
+use crate::mlp::{is_whole, load_model};
 use crate::report;
 use crate::report::sweep::{ChosenNetwork, Report};
-use crate::settings::file::to_toml;
-use crate::settings::layer::dropout;
-use crate::settings::numbers::{NotNegative, Range, count, probability};
-use crate::settings::{MlpSettings, Options, Output, Settings};
 use crate::sweep::storage::{Experiment, Location};
-use crate::sweep::{
-    CHOSEN, Candidate, Data, Folder, Objective, Progress, Results, Sampler, Space, State, Strategy, Study, Trial,
-    blocks, workers,
-};
-use crate::table::{Split, Table};
-use crate::trainer::progress_bar;
-use crate::words::{note, say};
+use crate::sweep::{CHOSEN, Data, Folder, Objective, Progress, workers};
 
 /// Find the dropout rate that is right for your data
 ///
@@ -172,7 +171,7 @@ pub fn sweep(args: &SweepArgs) -> Result<Ended> {
     if let Some(warning) = folder.study.warning() {
         note!("warning: {warning}");
     }
-    interrupt::listen()?;
+    ctrl_c::listen()?;
     if let Some(deadline) = args.time_budget.and_then(|budget| Instant::now().checked_add(budget)) {
         interrupt::stop_at(deadline);
     }

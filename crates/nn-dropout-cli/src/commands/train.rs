@@ -5,21 +5,22 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use maud::Markup;
 use nn_dropout::Config;
+use nn_dropout_experiments::metric::{Metric, Metrics, Scores};
+use nn_dropout_experiments::mlp::trainer::MlpTrainer;
+use nn_dropout_experiments::say;
+use nn_dropout_experiments::settings::file::{read, to_toml};
+use nn_dropout_experiments::settings::layer::dropout;
+use nn_dropout_experiments::settings::{DIGITS, GPT, GptSettings, MlpSettings, Options, Output, Settings};
+use nn_dropout_experiments::table::{Description, Part, Table, Target};
+use nn_dropout_experiments::trainer::{Trainer, progress_bar};
+use nn_dropout_experiments::words::print;
 
 use super::Ended;
 use crate::gpt::run::Begun;
 use crate::gpt::source;
 use crate::gpt::trainer::{GptTrainer, losses};
 use crate::io::run_dir::{CONFIG, REPORT, RunDir};
-use crate::metric::{Metric, Metrics, Scores};
-use crate::mlp::trainer::MlpTrainer;
-use crate::settings::file::{read, to_toml};
-use crate::settings::layer::dropout;
-use crate::settings::{DIGITS, GPT, GptSettings, MlpSettings, Options, Output, Settings};
-use crate::table::{Description, Part, Table, Target};
-use crate::trainer::{Trainer, progress_bar};
-use crate::words::{print, say};
-use crate::{gpt, interrupt, mlp, report};
+use crate::{ctrl_c, gpt, mlp, report};
 
 /// Train a network with dropout: a multi-layer perceptron on a table, or a GPT on a text
 ///
@@ -82,7 +83,7 @@ fn train_mlp(settings: &MlpSettings, output: &Output, scores: bool) -> Result<En
         let [train, validation] = [&trainer.split().train, &trainer.split().validation].map(Part::len);
         say!("{:<11} {train} rows to train on, {validation} for validation", "split");
     }
-    interrupt::listen()?;
+    ctrl_c::listen()?;
     let done = train_and_report(&run, settings, &description, &mut trainer)?;
     bar.finish_and_clear();
 
@@ -158,7 +159,7 @@ pub fn train_and_report(
     description: &Description,
     trainer: &mut MlpTrainer,
 ) -> Result<Trained> {
-    let history = mlp::run::train(run, settings, trainer)?;
+    let history = mlp::train(run, settings, trainer)?;
     if history.is_empty() {
         return Ok(Trained::default());
     }
@@ -185,7 +186,7 @@ fn train_gpt(settings: &GptSettings, output: &Output, resume: bool, scores: bool
         None => gpt::run::create(settings, output)?,
     };
     source.print_note();
-    interrupt::listen()?;
+    ctrl_c::listen()?;
     gpt::run::train(&run, &source, &mut trainer)?;
     bar.finish_and_clear();
 

@@ -8,13 +8,14 @@ use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Tensor;
 use nn_dropout::{Generator, GeneratorState};
+use nn_dropout_experiments::io::files;
+use nn_dropout_experiments::io::guard::guard;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::model::Gpt;
-use crate::io::guard::guard;
 use crate::io::input::Input;
-use crate::io::{files, weights};
+use crate::io::weights;
 
 /// The state of a run besides the weights and the optimiser.
 pub struct Progress {

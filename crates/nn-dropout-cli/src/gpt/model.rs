@@ -4,12 +4,11 @@ use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use nn_dropout::Generator;
 use nn_dropout_burn::DropoutLayer;
+use nn_dropout_experiments::settings::GptSettings;
+use nn_dropout_experiments::trainer::{Activations, MAX_PARAMETERS, rng};
 use nn_dropout_models::GptConfig;
 use nn_dropout_models::gpt::Parts;
 use rand_distr::{Distribution, StandardNormal};
-
-use crate::settings::GptSettings;
-use crate::trainer::{Activations, MAX_PARAMETERS, rng};
 
 pub type Gpt = nn_dropout_models::Gpt<DropoutLayer>;
 

@@ -3,10 +3,10 @@
 use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
+use nn_dropout_experiments::settings::GptSettings;
 use nn_dropout_models::AdamW;
 
 use super::model::Gpt;
-use crate::settings::GptSettings;
 
 /// AdamW; only matrices decay.
 pub fn optimizer(settings: &GptSettings) -> ModuleOptimizer {

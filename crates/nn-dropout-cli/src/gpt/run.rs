@@ -1,17 +1,17 @@
 //! The folder of a GPT's run: created or opened, and filled while the model trains.
 
 use anyhow::{Context, Result, bail, ensure};
+use nn_dropout_experiments::io::files::{read, read_text};
+use nn_dropout_experiments::settings::file::{Difference, differences, to_toml};
+use nn_dropout_experiments::settings::{GptSettings, Output};
+use nn_dropout_experiments::trainer::Trainer;
 
 use super::checkpoint;
 use super::source::{Data, Source};
 use super::trainer::{GptTrainer, Pause};
-use crate::io::files::{read, read_text};
 use crate::io::input::{Input, check_same};
 use crate::io::run_dir::{CHECKPOINT, CONFIG, METRICS, RunDir, VOCABULARY, WEIGHTS};
 use crate::io::weights;
-use crate::settings::file::{Difference, differences, to_toml};
-use crate::settings::{GptSettings, Output};
-use crate::trainer::Trainer;
 
 /// A new folder for a run with these settings.
 pub fn create(settings: &GptSettings, output: &Output) -> Result<RunDir> {

@@ -1,16 +1,16 @@
 //! What a GPT learns from, loaded and checked.
 
 use anyhow::{Result, bail, ensure};
+use nn_dropout_experiments::io::files;
+use nn_dropout_experiments::note;
+use nn_dropout_experiments::settings::GptSettings;
+use nn_dropout_experiments::trainer::rng;
 use nn_dropout_models::GptConfig;
 
 use super::checkpoint;
 use super::model::sizes;
 use super::tokens::{Batch, Batches, Text, even_batches};
-use crate::io::files;
 use crate::io::input::Input;
-use crate::settings::GptSettings;
-use crate::trainer::rng;
-use crate::words::note;
 
 /// The most batches that the loss of each part of a text is measured on.
 const EVAL_BATCHES: usize = 50;

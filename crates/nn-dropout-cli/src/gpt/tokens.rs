@@ -6,13 +6,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use nn_dropout_experiments::io::files;
+use nn_dropout_experiments::io::source::{Source, shown};
+use nn_dropout_experiments::io::text::{Decoded, decode};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::io::files;
 use crate::io::npy::read_npy_i64;
-use crate::io::source::{Source, shown};
-use crate::io::text::{Decoded, decode};
 
 /// The characters that a model knows. The number of a token is the index of its character.
 #[derive(Clone, PartialEq)]

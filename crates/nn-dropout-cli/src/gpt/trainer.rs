@@ -9,6 +9,11 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Tensor};
 use indicatif::ProgressBar;
 use nn_dropout::Generator;
+use nn_dropout_experiments::device;
+use nn_dropout_experiments::interrupt;
+use nn_dropout_experiments::metric::{Metric, Metrics, Score};
+use nn_dropout_experiments::settings::{GptSettings, TrainRng};
+use nn_dropout_experiments::trainer::{GROUPS, Trainer, Validated, group};
 use nn_dropout_models::{GptConfig, Training};
 
 use super::checkpoint::{self, Progress};
@@ -16,10 +21,6 @@ use super::model::{ACTIVATIONS, Gpt, new_model};
 use super::optimizer::{clip, optimizer};
 use super::source::{Data, Source};
 use super::tokens::Batch;
-use crate::metric::{Metric, Metrics, Score};
-use crate::settings::{GptSettings, TrainRng};
-use crate::trainer::{GROUPS, Trainer, Validated, group};
-use crate::{device, interrupt};
 
 /// A GPT in training.
 pub struct GptTrainer<'a> {

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use nn_dropout_experiments::io::source::shown;
 use serde::{Deserialize, Serialize};
-
-use super::source::shown;
 
 /// Such a file. Its contents count, and its name is only for messages.
 #[derive(Clone, Deserialize, Serialize)]

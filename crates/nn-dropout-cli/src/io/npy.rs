@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
+use nn_dropout_experiments::io::files;
 use npyz::{DType, Endianness, NpyFile, NpyHeader, Order, TypeChar, WriterBuilder};
 
-use super::files;
 use super::tensors::{Float, Tensor, first_line};
 
 /// The bytes before the numbers, and the tensor.

@@ -5,9 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use nn_dropout_experiments::io::files::{cannot_write, first_entry, make_folder, write};
 use serde::Serialize;
-
-use super::files::{cannot_write, first_entry, make_folder, write};
 
 pub const CONFIG: &str = "config.toml";
 pub const METRICS: &str = "metrics.csv";

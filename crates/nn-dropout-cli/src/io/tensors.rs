@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use bytemuck::Pod;
 use nn_dropout::{Draw, Element, Index, Input, bf16, f16};
+use nn_dropout_experiments::interrupt;
+use nn_dropout_experiments::io::files::{self, Staged, cannot_read};
 
-use super::files::{self, Staged, cannot_read};
 use super::{npy, safetensors};
-use crate::interrupt;
 
 /// The format of a file, by the end of its name.
 #[derive(Clone, Copy, PartialEq)]

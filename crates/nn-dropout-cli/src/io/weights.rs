@@ -3,9 +3,8 @@
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::module::Module;
 use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore};
+use nn_dropout_experiments::io::guard::guard;
 use safetensors::{Dtype, SafeTensors};
-
-use super::guard::guard;
 
 /// A `.safetensors` file of a model's weights, named and laid out as PyTorch does.
 pub fn to_bytes<M: Module>(model: &M) -> Result<Vec<u8>> {

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use anyhow::Result;
 use maud::html;
+use nn_dropout_experiments::settings::GptSettings;
+use nn_dropout_experiments::settings::layer::shown;
 
 use super::chart::curves;
 use super::page::page;
-use crate::settings::GptSettings;
-use crate::settings::layer::shown;
 
 /// The page for a run with these losses, each as `(step, loss)`. Without a text there is no validation loss.
 pub fn html(

@@ -5,17 +5,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use maud::{Markup, html};
+use nn_dropout_experiments::metric::{Metric, Metrics, Scores};
+use nn_dropout_experiments::mlp::model::Mlp;
+use nn_dropout_experiments::mlp::prediction::{Predictor, SEED};
+use nn_dropout_experiments::mlp::uncertainty::Reliability;
+use nn_dropout_experiments::settings::layer::shown;
+use nn_dropout_experiments::settings::{MlpSettings, Task};
+use nn_dropout_experiments::table::{Split, Target, Targets};
 
 use super::chart::{Chart, Line, VALIDATION, curves};
 use super::page::page;
 use crate::io::run_dir::CONFIG;
-use crate::metric::{Metric, Metrics, Scores};
-use crate::mlp::model::Mlp;
-use crate::mlp::prediction::{Predictor, SEED};
-use crate::mlp::uncertainty::Reliability;
-use crate::settings::layer::shown;
-use crate::settings::{MlpSettings, Task};
-use crate::table::{Split, Target, Targets};
 
 /// The page for a run that has finished at least one epoch.
 pub fn html(

@@ -5,19 +5,20 @@ use std::path::Path;
 use anyhow::Result;
 use maud::{Markup, html};
 use nn_dropout::{Config, Kind};
+use nn_dropout_experiments::io::files::write;
+use nn_dropout_experiments::metric::{Metric, Metrics};
+use nn_dropout_experiments::say;
+use nn_dropout_experiments::settings::Settings;
+use nn_dropout_experiments::sweep::summary::{columns, csv, has_several_layers, mark, table};
+use nn_dropout_experiments::sweep::{
+    Answer, Block, Candidate, Estimate, Row, State, Trial, TrialResult, account, row_error,
+};
+use nn_dropout_experiments::trainer::Validated;
 
 use super::chart::{Chart, Line, OTHERS, Point, TRAIN, VALIDATION};
 use super::page::page;
-use crate::io::files::write;
 use crate::io::run_dir::REPORT;
-use crate::metric::{Metric, Metrics};
-use crate::settings::Settings;
-use crate::sweep::summary::{columns, csv, has_several_layers, mark, table};
-use crate::sweep::{
-    Answer, Block, Candidate, Estimate, RECOMMENDED, Row, State, TRIALS, Trial, TrialResult, account, row_error,
-};
-use crate::trainer::Validated;
-use crate::words::say;
+use crate::sweep::{RECOMMENDED, TRIALS};
 
 /// Everything that is reported.
 pub struct Report<'a> {

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
+use nn_dropout_experiments::io::files::{RUNS, first_entry, free_folder, lock_folder, make_folder, read_text, write};
+use nn_dropout_experiments::settings::stem;
 
 use super::storage::{Experiment, Location, Storage};
-use crate::io::files::{RUNS, first_entry, free_folder, lock_folder, make_folder, read_text, write};
-use crate::settings::stem;
 
 /// The name of a study in the folder for the results.
 const STUDY: &str = "study.db";

@@ -2,20 +2,19 @@
 
 use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
+use nn_dropout_experiments::metric::Metrics;
+use nn_dropout_experiments::mlp::trainer::MlpTrainer;
+use nn_dropout_experiments::settings::file::to_toml;
+use nn_dropout_experiments::settings::{DIGITS, Settings};
+use nn_dropout_experiments::sweep::{GRID, Sampler, Trial};
+use nn_dropout_experiments::table::Table;
+use nn_dropout_experiments::trainer::Trainer;
 use nn_dropout_models::GptConfig;
 
-use super::sampler::{GRID, Sampler};
 use super::storage::{BegunWith, Experiment};
-use super::trial::Trial;
 use crate::gpt::source::{self, Source};
 use crate::gpt::trainer::GptTrainer;
 use crate::io::input::Input;
-use crate::metric::Metrics;
-use crate::mlp::trainer::MlpTrainer;
-use crate::settings::file::to_toml;
-use crate::settings::{DIGITS, Settings};
-use crate::table::Table;
-use crate::trainer::Trainer;
 
 /// The settings that all trials share, and the data.
 pub struct Objective {

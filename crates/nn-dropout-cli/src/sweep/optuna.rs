@@ -3,12 +3,12 @@
 use anyhow::Result;
 use chrono::{NaiveDate, TimeDelta};
 use nn_dropout::Config;
+use nn_dropout_experiments::metric::Metric;
+use nn_dropout_experiments::settings::numbers::LearningRate;
+use nn_dropout_experiments::sweep::{State, TrialResult};
 use serde_json::{Map, Value, json};
 
 use super::storage::Description;
-use super::trial::{State, TrialResult};
-use crate::metric::Metric;
-use crate::settings::numbers::LearningRate;
 
 /// Optuna's numbers.
 const CREATE_STUDY: u8 = 0;

@@ -4,13 +4,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nn_dropout_experiments::note;
+use nn_dropout_experiments::sweep::{Answer, Results, State, Study, Trial, TrialResult};
+use nn_dropout_experiments::trainer::progress_bar;
 
-use super::answer::Answer;
 use super::objective::Objective;
-use super::study::Study;
-use super::trial::{Results, State, Trial, TrialResult};
-use crate::trainer::progress_bar;
-use crate::words::note;
 
 /// On a terminal, a bar for each running trial and one for all; elsewhere a line for each trial that has ended.
 pub struct Progress {

@@ -5,15 +5,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use nn_dropout_experiments::interrupt;
+use nn_dropout_experiments::sweep::{State, Study, Trial, TrialResult, pruner};
 use rayon::ThreadPoolBuilder;
 
 use super::objective::Objective;
 use super::progress::Progress;
-use super::pruner;
 use super::storage::{Claim, Storage};
-use super::study::Study;
-use super::trial::{State, Trial, TrialResult};
-use crate::interrupt;
 
 /// What the workers share.
 struct Workers<'a> {

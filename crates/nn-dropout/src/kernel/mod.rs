@@ -165,6 +165,8 @@ static KERNELS: LazyLock<Vec<Kernel>> = LazyLock::new(|| {
     }
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     kernels.push(kernel!("simd128", isa::simd128::Simd128, 2 groups, f16 through isa::portable::Portable, "simd128"));
+    // A program with simd128 runs nowhere without it, and should be small.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     kernels.push(kernel!("portable", isa::portable::Portable, 1 groups));
     kernels
 });

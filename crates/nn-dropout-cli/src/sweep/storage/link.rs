@@ -5,12 +5,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
+use nn_dropout_experiments::interrupt;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::runtime::{Builder, Runtime};
 
 use super::location::Server;
-use crate::interrupt;
 
 /// How long to wait for an answer, and for a server that is gone.
 const PATIENCE: Duration = Duration::from_mins(2);

@@ -11,14 +11,14 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use humantime::format_rfc3339_seconds;
+use nn_dropout_experiments::metric::Metrics;
+use nn_dropout_experiments::settings::file::differences;
+use nn_dropout_experiments::sweep::{Results, State, Trial, TrialResult};
 use serde::de::DeserializeOwned;
 
 pub use location::{Location, Server};
 
-use super::trial::{Results, State, Trial, TrialResult};
 use crate::io::input::{Input, check_same};
-use crate::metric::Metrics;
-use crate::settings::file::differences;
 
 /// The version of the program, whose numbers a study holds.
 pub const PROGRAM: &str = env!("CARGO_PKG_VERSION");

@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail, ensure};
+use nn_dropout_experiments::metric::{Metrics, Score};
+use nn_dropout_experiments::sweep::{Results, Trial, TrialResult};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection, Row};
 
-use super::super::trial::{Results, Trial, TrialResult};
 use super::link::Link;
 use super::location::Server;
 use super::{Backend, BegunWith, Claim, Description, Experiment, PROGRAM, add, check, result, today};
-use crate::metric::{Metrics, Score};
 
 /// Increases when the tables change.
 const FORMAT: i32 = 1;

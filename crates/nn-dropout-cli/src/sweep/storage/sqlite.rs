@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, ensure};
+use nn_dropout_experiments::metric::{Metrics, Score};
+use nn_dropout_experiments::sweep::{Results, Trial, TrialResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use tempfile::NamedTempFile;
 
-use super::super::trial::{Results, Trial, TrialResult};
 use super::{Backend, BegunWith, Claim, Description, Experiment, PROGRAM, add, check, result, today};
-use crate::metric::{Metrics, Score};
 
 /// "nndo", which marks a study among SQLite files.
 const APPLICATION: i32 = 0x6e6e_646f;

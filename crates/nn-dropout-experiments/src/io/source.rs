@@ -1,10 +1,11 @@
-//! Where data come from: a file or standard input, compressed or not.
+//! Where data come from: a file, standard input or memory, compressed or not.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, stdin};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, stdin};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 
 /// The name of standard input.
@@ -16,9 +17,15 @@ pub fn shown(path: &Path) -> String {
 }
 
 /// Data that can be read more than once, but not by two readers at a time: they share one place in the file.
-pub struct Source {
-    file: File,
+pub enum Source {
+    File(File),
+    Memory(Bytes),
 }
+
+/// Data from one place on.
+pub trait ReadSeek: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> ReadSeek for T {}
 
 impl Source {
     /// A file, or standard input, which is kept in a temporary file.
@@ -33,42 +40,64 @@ impl Source {
             // A pipe cannot be read again.
             if file.metadata()?.is_file() { file } else { kept(&mut &file)? }
         };
-        Self { file }.decompressed()
+        Self::File(file).decompressed()
     }
 
     /// Parquet files are read in pieces, so one inside a compressed file is kept decompressed.
     fn decompressed(self) -> Result<Self> {
         let mut start = Vec::new();
         self.reader()?.take(MAGIC.len() as u64).read_to_end(&mut start)?;
-        let is_file = self.start()?.starts_with(MAGIC);
-        Ok(if start == MAGIC && !is_file { Self { file: kept(&mut self.reader()?)? } } else { self })
+        let is_file = self.is_parquet()?;
+        Ok(if start == MAGIC && !is_file { Self::File(kept(&mut self.reader()?)?) } else { self })
     }
 
-    /// The first bytes of the file.
+    /// The first bytes.
     fn start(&self) -> Result<Vec<u8>> {
         let mut start = Vec::new();
-        self.rewound()?.take(8).read_to_end(&mut start)?;
+        self.from(0)?.take(8).read_to_end(&mut start)?;
         Ok(start)
     }
 
-    fn rewound(&self) -> Result<File> {
-        let mut file = self.file.try_clone()?;
-        file.seek(SeekFrom::Start(0))?;
-        Ok(file)
+    /// The data as they are, from this byte on.
+    pub fn from(&self, byte: u64) -> io::Result<Box<dyn ReadSeek>> {
+        let mut data: Box<dyn ReadSeek> = match self {
+            Self::File(file) => Box::new(file.try_clone()?),
+            Self::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
+        };
+        data.seek(SeekFrom::Start(byte))?;
+        Ok(data)
     }
 
-    /// The Parquet file that this is, if it is one.
-    pub fn parquet(&self) -> Result<Option<File>> {
-        if self.start()?.starts_with(MAGIC) { self.rewound().map(Some) } else { Ok(None) }
+    /// The number of bytes.
+    pub fn len(&self) -> io::Result<u64> {
+        match self {
+            Self::File(file) => Ok(file.metadata()?.len()),
+            Self::Memory(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
+    /// The same data again.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::File(file) => file.try_clone().map(Self::File),
+            Self::Memory(bytes) => Ok(Self::Memory(bytes.clone())),
+        }
+    }
+
+    pub fn is_parquet(&self) -> Result<bool> {
+        Ok(self.start()?.starts_with(MAGIC))
     }
 
     /// The contents, decompressed, from the beginning.
     pub fn reader(&self) -> Result<Box<dyn Read>> {
         let start = self.start()?;
-        let file = self.rewound()?;
+        let file = self.from(0)?;
         Ok(match &start[..] {
             [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(file)),
+            #[cfg(feature = "zstd")]
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::new(file)?),
+            #[cfg(not(feature = "zstd"))]
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => bail!("compressed with zstd: expected gzip or no compression"),
             [b'P', b'K', 3, 4, ..] => {
                 bail!("an Excel workbook or another ZIP archive: save its table as CSV or Parquet")
             }
@@ -85,7 +114,7 @@ impl Source {
 
     /// The BLAKE3 hash of the file, as hexadecimal digits.
     pub fn hash(&self) -> Result<String> {
-        let (mut file, mut hasher) = (self.rewound()?, blake3::Hasher::new());
+        let (mut file, mut hasher) = (self.from(0)?, blake3::Hasher::new());
         let mut buffer = vec![0; 1 << 16];
         loop {
             match file.read(&mut buffer)? {

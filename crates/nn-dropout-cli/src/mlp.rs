@@ -5,16 +5,16 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use nn_dropout::Generator;
+use nn_dropout_experiments::io::files::{read, read_text};
+use nn_dropout_experiments::metric::Metrics;
+use nn_dropout_experiments::mlp::model::{ACTIVATIONS, Mlp, new_model, sizes};
+use nn_dropout_experiments::mlp::trainer::MlpTrainer;
+use nn_dropout_experiments::settings::{MlpSettings, Settings, Task};
+use nn_dropout_experiments::table::Schema;
+use nn_dropout_experiments::trainer::{Trainer, rng};
 
-use super::model::{ACTIVATIONS, Mlp, new_model, sizes};
-use super::trainer::MlpTrainer;
-use crate::io::files::{read, read_text};
 use crate::io::run_dir::{CONFIG, METRICS, REPORT, RunDir, SCHEMA, WEIGHTS};
 use crate::io::weights;
-use crate::metric::Metrics;
-use crate::settings::{MlpSettings, Settings, Task};
-use crate::table::Schema;
-use crate::trainer::{Trainer, rng};
 
 /// Trains, and writes everything but the report. Without any metrics the training was interrupted before its first epoch ended, and
 /// nothing else is written. After an interrupt the model is measured if an epoch has ended since the last time.

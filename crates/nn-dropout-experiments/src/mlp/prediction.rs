@@ -20,7 +20,9 @@ pub const SEED: u64 = 42;
 pub struct Prediction {
     /// The mean probability of each class; or one number, standardised.
     pub outputs: Vec<f64>,
-    /// All uncertainty: the entropy of these means, in nats; or the standard deviation of the sampled numbers.
+    /// The standard deviation of each over the samples.
+    pub deviations: Vec<f64>,
+    /// All uncertainty: the entropy of the means, in nats; or the standard deviation of the sampled numbers.
     pub uncertainty: f64,
     /// The entropy less that of the single samples: the uncertainty that more training data would remove.
     pub mutual_information: f64,
@@ -94,19 +96,22 @@ impl Predictor {
 
 /// The prediction for each row.
 fn predictions(statistics: &MonteCarlo, target: &Target) -> Vec<Prediction> {
+    let deviations = statistics.deviation();
+    let deviations = deviations.chunks(target.outputs());
     let means = statistics.mean().chunks(target.outputs());
     let uncertainties = match target {
         Target::Classes(_) => statistics.entropy().into_iter().zip(statistics.mutual_information()).collect(),
         Target::Numbers(_) | Target::Dates(..) => {
-            statistics.deviation().into_iter().map(|deviation| (deviation, 0.0)).collect::<Vec<_>>()
+            deviations.clone().map(|deviations| (deviations[0], 0.0)).collect::<Vec<_>>()
         }
     };
-    let of_row = |(means, (uncertainty, mutual_information)): (&[f64], _)| Prediction {
+    let of_row = |((means, deviations), (uncertainty, mutual_information)): ((&[f64], &[f64]), _)| Prediction {
         outputs: means.to_vec(),
+        deviations: deviations.to_vec(),
         uncertainty,
         mutual_information,
     };
-    means.zip(uncertainties).map(of_row).collect()
+    means.zip(deviations).zip(uncertainties).map(of_row).collect()
 }
 
 /// The number that is written like this, and in no other way.
@@ -157,7 +162,7 @@ impl Columns {
 
     /// The values of a row, one for each column.
     pub fn values<'a>(self, target: &'a Target, prediction: &Prediction) -> Vec<Value<'a>> {
-        let Prediction { outputs, uncertainty, mutual_information } = prediction;
+        let Prediction { outputs, uncertainty, mutual_information, .. } = prediction;
         let (mut values, uncertainty) = match target {
             Target::Classes(names) => {
                 let class = prediction.class();

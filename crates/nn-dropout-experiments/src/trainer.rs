@@ -136,8 +136,20 @@ pub fn progress_bar(unit: &str, count: usize, quiet: bool) -> ProgressBar {
     if quiet {
         return ProgressBar::hidden();
     }
+    // A layer's table has braces, which have a meaning in a template.
+    let unit = unit.replace('{', "{{").replace('}', "}}");
     let style =
         ProgressStyle::with_template(&format!("{{bar:30}} {unit} {{pos}}/{{len}}, {{eta}} left, {{prefix}}{{msg}}"));
     let style = style.expect("the template is well-formed");
     ProgressBar::new(count as u64).with_style(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_takes_any_unit() {
+        progress_bar("of { kind = \"linear\" }, epoch", 3, false);
+    }
 }

@@ -15,9 +15,9 @@ mod schema;
 mod split;
 
 pub use cells::Cells;
+pub use column::{Column, Values};
 pub use data::{Contents, Table, Targets};
 pub use description::Description;
-#[cfg(test)]
 pub use evidence::Reading;
 pub use output::{Kind, TableWriter, Value};
 pub use schema::{Encoder, Scale, Schema, Target};

@@ -15,9 +15,7 @@ pub use choices::{DeviceName, Task, TrainRng};
 pub use csv::{CsvOptions, Decimal, Encoding, Separator};
 pub use gpt::GptSettings;
 pub use mlp::{DIGITS, MlpSettings};
-#[cfg(test)]
-pub use options::NO_KEYS;
-pub use options::{GPT, Options};
+pub use options::{GPT, NO_KEYS, Options};
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;

@@ -137,6 +137,16 @@ impl Answer {
         }
     }
 
+    /// How the chosen row lies to the same without dropout, if both were trained.
+    pub fn effect(&self) -> Option<Verdict> {
+        self.rows[self.chosen].to_none.as_ref().map(|to_none| self.verdict(to_none))
+    }
+
+    /// Whether some row is compared with no dropout.
+    pub fn is_compared(&self) -> bool {
+        self.eligible.iter().any(|&row| self.rows[row].to_none.is_some())
+    }
+
     /// Whether a row may be the best, as far as the data tell: no other is known to be better.
     pub fn is_tied(&self, row: usize) -> bool {
         self.tied[row]
@@ -190,7 +200,6 @@ impl Answer {
             });
             return sentences;
         }
-        let is_compared = self.eligible.iter().any(|&row| self.rows[row].to_none.is_some());
         if let Some(to_none) = &chosen.to_none {
             let better = if metric.is_loss() { "better" } else { "more" };
             let against = format!("{}{} {better} than without dropout", self.difference(to_none), metric.points());
@@ -201,7 +210,7 @@ impl Answer {
                     "Unsure whether dropout helps: {against}, which may be chance. More rows or --seeds may tell."
                 ),
             });
-        } else if chosen.candidate.is_without_dropout() && is_compared {
+        } else if chosen.candidate.is_without_dropout() && self.is_compared() {
             sentences.push("Dropout does not measurably help here.".to_owned());
         } else if !chosen.candidate.is_without_dropout() {
             sentences.push("The same was not trained without dropout, so whether it helps is not known.".to_owned());

@@ -28,7 +28,6 @@ pub fn seed(text: &str) -> Result<u64, String> {
 pub mod signed_seed {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
     pub fn serialize<S: Serializer>(seed: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(seed.cast_signed())
     }

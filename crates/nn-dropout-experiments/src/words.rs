@@ -5,22 +5,22 @@ use std::io::{Write, stdout};
 use anyhow::{Context, Result};
 
 /// Prints a line. Whoever closed the pipe does not want it, and results are in files: that is no reason to stop.
+#[macro_export]
 macro_rules! say {
     ($($text:tt)*) => {{
         use std::io::Write;
         let _ = writeln!(std::io::stdout(), $($text)*);
     }};
 }
-pub(crate) use say;
 
 /// Prints a line for a person on stderr. A log that is full is no reason to stop.
+#[macro_export]
 macro_rules! note {
     ($($text:tt)*) => {{
         use std::io::Write;
         let _ = writeln!(std::io::stderr(), $($text)*);
     }};
 }
-pub(crate) use note;
 
 /// Prints results that are in no file.
 pub fn print(text: &str) -> Result<()> {

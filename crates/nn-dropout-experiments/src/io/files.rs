@@ -51,6 +51,7 @@ impl Staged {
         ensure!(!path.exists() || path.is_file(), "{}: expected a regular file, or a new one", cannot_write(path));
         let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let folder = target.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        #[cfg_attr(not(unix), allow(unused_mut, reason = "only Unix has permissions"))]
         let mut builder = tempfile::Builder::new();
         // The user's umask decides who may read it, as for any program's files.
         #[cfg(unix)]

@@ -63,23 +63,25 @@ impl Table {
         }
         let path = shown(&settings.data);
         ensure!(settings.target.is_some(), "{path}: which column should be predicted? Name it with --target");
-        let load = || -> Result<Self> {
-            let source = Source::open(&settings.data)?;
-            let contents = Contents::read(&source, settings)?;
-            contents.check_features(settings)?;
-            let description = Description::of(&contents);
-            let target = contents.target.context("a target is named")?;
-            let targets = Targets::of(target, settings.task)?;
-            if let (Some(group), None) = (&settings.group, &contents.group) {
-                bail!("all cells of column {} are missing: it names no groups", quoted(group));
-            }
-            let groups = contents.group.map(|group| match group.values {
-                Values::Categories(categories) => categories.codes,
-                Values::Numbers { .. } | Values::Dates(_) => unreachable!("the cells of its role are names"),
-            });
-            Ok(Self { columns: contents.columns, targets, groups, blake3: Some(source.hash()?), description })
-        };
+        let load = || Self::read(&Source::open(&settings.data)?, settings);
         load().context(path)
+    }
+
+    /// The table in a file. The settings name its target.
+    pub fn read(source: &Source, settings: &MlpSettings) -> Result<Self> {
+        let contents = Contents::read(source, settings)?;
+        contents.check_features(settings)?;
+        let description = Description::of(&contents);
+        let target = contents.target.context("a target is named")?;
+        let targets = Targets::of(target, settings.task)?;
+        if let (Some(group), None) = (&settings.group, &contents.group) {
+            bail!("all cells of column {} are missing: it names no groups", quoted(group));
+        }
+        let groups = contents.group.map(|group| match group.values {
+            Values::Categories(categories) => categories.codes,
+            Values::Numbers { .. } | Values::Dates(_) => unreachable!("the cells of its role are names"),
+        });
+        Ok(Self { columns: contents.columns, targets, groups, blake3: Some(source.hash()?), description })
     }
 
     /// 1,797 handwritten digits of 8x8 pixels: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI

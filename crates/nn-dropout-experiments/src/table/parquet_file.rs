@@ -1,7 +1,6 @@
 //! Parquet files, row by row.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
@@ -17,6 +16,7 @@ use super::cells::Cell;
 use super::evidence::{Evidence, Reading, decide};
 use super::output::{Kind, Value};
 use crate::io::guard::guard;
+use crate::io::source::{ReadSeek, Source};
 use crate::words::quoted;
 
 /// The cells of a row, with the names of their columns.
@@ -36,8 +36,8 @@ const SAMPLE: usize = 1000;
 
 impl ParquetRows {
     /// The names of the columns, how their texts are read, and the rows.
-    pub fn open(file: &File, usual: impl Fn(&str) -> Reading) -> Result<(Vec<String>, Vec<Reading>, Self)> {
-        let (header, mut sample) = Self::at_start(file)?;
+    pub fn open(source: &Source, usual: impl Fn(&str) -> Reading) -> Result<(Vec<String>, Vec<Reading>, Self)> {
+        let (header, mut sample) = Self::at_start(source)?;
         let mut evidence = vec![Evidence::default(); header.len()];
         for _ in 0..SAMPLE {
             // What is damaged is reported when it is read.
@@ -49,14 +49,14 @@ impl ParquetRows {
             }
         }
         let readings = decide(&evidence, &header, None, None, usual);
-        let (header, rows) = Self::at_start(file)?;
+        let (header, rows) = Self::at_start(source)?;
         Ok((header, readings, rows))
     }
 
-    fn at_start(file: &File) -> Result<(Vec<String>, Self)> {
+    fn at_start(source: &Source) -> Result<(Vec<String>, Self)> {
         guard(|| {
-            let (file, length) = (file.try_clone()?, file.metadata()?.len());
-            let reader = SerializedFileReader::new(Checked { file, length })?;
+            let (source, length) = (source.try_clone()?, source.len()?);
+            let reader = SerializedFileReader::new(Checked { source, length })?;
             let schema = reader.metadata().file_metadata().schema_descr_ptr();
             let columns = schema.root_schema().get_fields();
             let header = columns.iter().map(|column| column.name().to_owned()).collect();
@@ -175,7 +175,7 @@ pub fn value(field: &Field) -> Value<'_> {
 
 /// A file that does not promise more than it has.
 struct Checked {
-    file: File,
+    source: Source,
     length: u64,
 }
 
@@ -189,9 +189,7 @@ impl ChunkReader for Checked {
     type T = BufReader<Ending>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        let mut file = self.file.try_clone()?;
-        file.seek(SeekFrom::Start(start))?;
-        Ok(BufReader::new(Ending { file, ends: 0 }))
+        Ok(BufReader::new(Ending { file: self.source.from(start)?, ends: 0 }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
@@ -206,7 +204,7 @@ impl ChunkReader for Checked {
 
 /// What is left of a file. The reader of Parquet's headers does not notice its end: it could go on for hours in a damaged file.
 struct Ending {
-    file: File,
+    file: Box<dyn ReadSeek>,
     ends: u32,
 }
 

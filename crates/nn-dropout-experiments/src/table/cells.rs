@@ -65,12 +65,12 @@ pub fn is_missing(cell: &str) -> bool {
 impl Cells {
     /// A Parquet file, or else a CSV file with a header row. `usual` is how a column is read if the file does not show it.
     pub fn open(source: &Source, options: &CsvOptions, usual: impl Fn(&str) -> Reading) -> Result<Self> {
-        let cells = if let Some(file) = source.parquet()? {
+        let cells = if source.is_parquet()? {
             ensure!(
                 *options == CsvOptions::default(),
                 "--separator, --decimal and --encoding are for CSV files, and this is Parquet"
             );
-            let (header, readings, rows) = ParquetRows::open(&file, usual)?;
+            let (header, readings, rows) = ParquetRows::open(source, usual)?;
             Self { header, readings, format: "Parquet".to_owned(), rows: Rows::Parquet(rows) }
         } else {
             let (rows, format) = CsvRows::open(source.reader()?, options, usual)?;

@@ -7,7 +7,8 @@ use super::data::{Contents, FEW_CLASSES, counts_rows, no_classes};
 use super::date;
 use super::number::shown;
 use super::schema::{MAX_CATEGORIES, has_times};
-use crate::words::{counted, list, note, quoted, say};
+use crate::words::{counted, list, quoted};
+use crate::{note, say};
 
 #[derive(Default)]
 pub struct Description {
