@@ -56,6 +56,8 @@ mod pages {
     struct Project;
     #[doc = include_str!("../README.md")]
     struct Readme;
+    #[doc = include_str!("../../../docs/tutorial.md")]
+    struct Tutorial;
     #[doc = include_str!("../../../docs/burn.md")]
     struct Burn;
 }

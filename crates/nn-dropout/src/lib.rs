@@ -19,18 +19,30 @@
 //! # Ok::<(), nn_dropout::ConfigError>(())
 //! ```
 //!
-//! From the bottom up:
+//! # What to use when
+//!
+//! | you want | use |
+//! |---|---|
+//! | a layer | [`Dropout`], [`DropPath`], [`GaussianNoise`] and the others, named as in PyTorch and the projects around it |
+//! | a layer that a file or an option names | [`Layer`], made from a [`Config`] |
+//! | to write the backward pass yourself | [`Draw`]: the noise of one call, for forward and backward; [`On`] fuses it with a bias and a residual |
+//! | a mask without a layer | [`Mask::philox`], and [`Mask::keeps`] or [`Mask::fill_bits`] |
+//! | to share out a tensor among threads, ranks or devices | [`Draw::block`] |
+//! | to resume a training | [`Generator::state`] and [`Generator::set_state`] |
+//! | noise that changes during a training | [`Schedule`] |
+//! | predictions with their uncertainty | [`Mode::MonteCarlo`], and [`MonteCarlo`] to collect them |
+//! | the masks of PyTorch or JAX | [`Generator::torch`], [`Generator::jax`] |
+//! | a kernel of your own, on a GPU or in another language | [`Draw::mask`], [`Draw::index`] and [`Draw::affine`] |
+//!
+//! The examples `slices_mlp`, `slices_shards` and `slices_resume` are short programs. What the types are made of, from the
+//! bottom up:
 //!
 //! - [`Probability`]: p, checked once.
 //! - [`Mask`]: which elements are kept. Its definition is a promise and will not change.
 //! - [`Index`]: which bit of a mask each element gets. Shared axes, parts of a tensor and orders of memory are strides.
-//! - [`Draw`]: a layer's noise for one forward call, that is a mask, an index and an [`Effect`]; forward and backward over
-//!   slices, [fused](On) with a bias and a residual.
-//! - [`Generator`]: a seed. It gives every layer its number and every training-mode call its mask: one of ours,
-//!   [PyTorch's](Generator::torch) or [JAX's](Generator::jax).
-//! - [`Layer`]: a [`Kind`] with its [`Config`], and a [`Mode`]. [`Dropout`], [`DropPath`], [`GaussianNoise`] and all others are
-//!   one each, named as in PyTorch and the projects around it.
-//! - [`Schedule`]: how the noise changes during a training; [`MonteCarlo`]: what predictions with dropout on say together.
+//! - [`Draw`]: a mask, an index and an [`Effect`].
+//! - [`Generator`]: a seed. It gives every layer its number and every training-mode call its mask.
+//! - [`Layer`]: a [`Kind`] with its [`Config`], and a [`Mode`]. [`Dropout`] and all others are one each.
 //!
 //! # Speed
 //!
@@ -80,8 +92,12 @@ pub use self::spec::threefry::JaxKey;
 mod pages {
     #[doc = include_str!("../README.md")]
     struct Readme;
+    #[doc = include_str!("../../../docs/checkpointing.md")]
+    struct Checkpointing;
     #[doc = include_str!("../../../docs/draw.md")]
     struct Draw;
+    #[doc = include_str!("../../../docs/generators.md")]
+    struct Generators;
     #[doc = include_str!("../../../docs/layers.md")]
     struct Layers;
     #[doc = include_str!("../../../docs/mask.md")]
@@ -90,6 +106,14 @@ mod pages {
     struct Port;
     #[doc = include_str!("../../../docs/recipes.md")]
     struct Recipes;
+    #[doc = include_str!("../../../docs/resume.md")]
+    struct Resume;
+    #[doc = include_str!("../../../docs/shards.md")]
+    struct Shards;
+    #[doc = include_str!("../../../docs/slices.md")]
+    struct Slices;
+    #[doc = include_str!("../../../docs/uncertainty.md")]
+    struct Uncertainty;
     #[doc = include_str!("../../../docs/layers/alpha-dropout.md")]
     struct AlphaDropout;
     #[doc = include_str!("../../../docs/layers/channels.md")]
