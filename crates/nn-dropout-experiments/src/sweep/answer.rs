@@ -137,9 +137,20 @@ impl Answer {
         }
     }
 
-    /// How the chosen row lies to the same without dropout, if both were trained.
+    /// How the chosen row lies to the same without dropout, if both were trained. If that is not sure, others may be better for sure.
     pub fn effect(&self) -> Option<Verdict> {
-        self.rows[self.chosen].to_none.as_ref().map(|to_none| self.verdict(to_none))
+        let verdict = self.verdict(self.rows[self.chosen].to_none.as_ref()?);
+        Some(if verdict == Verdict::Unsure && !self.helpful().is_empty() { Verdict::Better } else { verdict })
+    }
+
+    /// The rows that are known to be better than the same without dropout.
+    fn helpful(&self) -> Vec<usize> {
+        self.eligible.iter().copied().filter(|&row| self.helps(row)).collect()
+    }
+
+    fn names(&self, rows: &[usize]) -> String {
+        let names: Vec<String> = rows.iter().map(|&row| self.rows[row].candidate.to_string()).collect();
+        names.join("; ")
     }
 
     /// Whether some row is compared with no dropout.
@@ -153,8 +164,8 @@ impl Answer {
     }
 
     fn find_tied(&self) -> Vec<bool> {
-        let helpful = self.eligible.iter().filter(|&&row| self.helps(row));
-        let worse: Vec<Candidate> = helpful.map(|&row| self.rows[row].candidate.without_dropout()).collect();
+        let worse = self.helpful().into_iter().map(|row| self.rows[row].candidate.without_dropout());
+        let worse: Vec<Candidate> = worse.collect();
         let mut tied = vec![false; self.rows.len()];
         for &row in &self.eligible {
             let Row { candidate, to_best, .. } = &self.rows[row];
@@ -206,6 +217,10 @@ impl Answer {
             sentences.push(match self.verdict(to_none) {
                 Verdict::Better => format!("Dropout helps: {against}{}.", self.gaps()),
                 Verdict::Worse => format!("Dropout harms: {against}."),
+                Verdict::Unsure if !self.helpful().is_empty() => format!(
+                    "Dropout helps: that is sure of {}. For the chosen one, {against} may be chance.",
+                    self.names(&self.helpful())
+                ),
                 Verdict::Unsure => format!(
                     "Unsure whether dropout helps: {against}, which may be chance. More rows or --seeds may tell."
                 ),
@@ -230,8 +245,7 @@ impl Answer {
         if !tied.is_empty() && tied.len() + 1 == self.eligible.len() {
             sentences.push("The data cannot tell these candidates apart.".to_owned());
         } else if !tied.is_empty() {
-            let names: Vec<String> = tied.iter().map(|&row| self.rows[row].candidate.to_string()).collect();
-            sentences.push(format!("The data cannot tell the best and these apart: {}.", names.join("; ")));
+            sentences.push(format!("The data cannot tell the best and these apart: {}.", self.names(&tied)));
         }
         let highest = self.rows.iter().map(|row| row.candidate.dropout.amount()).fold(0.0, f64::max);
         if highest > 0.0 && self.eligible.len() > 1 && chosen.candidate.dropout.amount() == highest {
@@ -410,6 +424,15 @@ mod tests {
         assert_eq!((chosen(&found), found.best), (0.1, 2), "{:?}", found.sentences());
         assert!(found.sentences()[1].starts_with("Dropout helps: +1.0 ["), "{:?}", found.sentences());
         assert!(!found.is_tied(0) && found.is_tied(1));
+        // p = 0.1 is known to help, but is too far below the best, whose gain may be chance.
+        let found = answer(&[(0.0, 0.80, 0.0), (0.1, 0.81, 0.000_1), (0.3, 0.89, 0.06)]);
+        assert_eq!(chosen(&found), 0.3, "{:?}", found.sentences());
+        assert!(
+            found.sentences()[1].starts_with("Dropout helps: that is sure of p = 0.1. For the chosen one, +9.0 [-"),
+            "{:?}",
+            found.sentences()
+        );
+        assert!(found.effect() == Some(Verdict::Better));
         // Nothing is said of no dropout where it was not tried.
         let found = answer(&[(0.1, 0.89, 0.01), (0.3, 0.90, 0.01)]);
         assert!(
