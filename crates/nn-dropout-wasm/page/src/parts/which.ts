@@ -1,0 +1,520 @@
+// Part 5: which p suits a table.
+
+import { language, t, translated } from '../i18n';
+import { load, Trainer } from '../training/client';
+import { csv } from '../training/data';
+import { encodingOf, toUtf8 } from '../training/encoding';
+import type { Answer } from '../training/protocol';
+import { command, toml, type Settings } from '../training/settings';
+import { chart } from '../ui/chart';
+import { button, choice, field, select } from '../ui/controls';
+import { download, h, setCode, setText } from '../ui/dom';
+
+interface Source {
+    name: string;
+    /** Undefined for the digits, which the library has. */
+    table?: Uint8Array;
+    encoding?: string;
+    columns: string[];
+}
+
+interface Plan {
+    settings: Settings;
+    rates: number[];
+    seeds: number;
+}
+
+const RATES = '0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8';
+const SEEDS = '5';
+
+/** What a table is trained with if the reader does not say: the program's own settings suit the digits. */
+const DIGITS = { hidden: '512, 512', epochs: '30', fraction: '0.25' };
+const TABLE = { hidden: '64, 64', epochs: '50', fraction: '0.7' };
+const MOONS = { hidden: '128, 128', epochs: '300', fraction: '0.2' };
+
+/** A text of the library, which has names between backticks. */
+function rich(tag: 'li' | 'p', text: string): HTMLElement {
+    const element = h(tag);
+    setText(element, text.replaceAll('p = ', 'p\u00a0=\u00a0'));
+    return element;
+}
+
+export function which(): HTMLElement {
+    let source: Source | undefined;
+    let results: string[] = [];
+    let answer: Answer | undefined;
+    let workers: Trainer[] = [];
+    /** Counts sweeps, so that what belongs to one that was stopped is not shown. */
+    let run = 0;
+    let progress: { done: number; all: number; began: number } | undefined;
+    let running = false;
+    let stopped = false;
+    let notes: string[] = [];
+
+    const alert = h('p', { class: 'problem', role: 'alert', id: 'which-problem' });
+    const chosenFile = h('p', { class: 'chosen', role: 'status' });
+    const target = select(() => t.which.target, describe);
+    const task = choice<'classification' | 'regression'>(
+        () => t.which.task,
+        [
+            ['classification', () => t.which.classification],
+            ['regression', () => t.which.regression],
+        ],
+        'classification',
+        describe,
+    );
+    const rates = field(() => t.which.rates, RATES, describe);
+    const seeds = field(() => t.which.seeds, SEEDS, describe, { numeric: true });
+    const epochs = field(() => t.which.epochs, TABLE.epochs, describe, { numeric: true });
+    const hidden = field(() => t.which.hidden, TABLE.hidden, describe);
+    const fraction = field(() => t.which.fraction, TABLE.fraction, describe);
+    const code = h('code');
+
+    const input = h('input', {
+        type: 'file',
+        id: 'which-file',
+        accept: '.csv,.tsv,.txt,text/csv',
+        onchange: () => {
+            if (input.files?.[0]) {
+                void take(input.files[0]);
+            }
+            input.value = ''; // the same file can be chosen again
+        },
+    });
+    const drop: HTMLElement = h(
+        'div',
+        {
+            class: 'drop',
+            ondragover: (event: DragEvent) => {
+                event.preventDefault();
+                drop.classList.add('over');
+            },
+            ondragleave: () => drop.classList.remove('over'),
+            ondrop: (event: DragEvent) => {
+                event.preventDefault();
+                drop.classList.remove('over');
+                const file = event.dataTransfer?.files[0];
+                if (file) {
+                    void take(file);
+                }
+            },
+        },
+        h('p', {}, () => t.which.drop),
+        h(
+            'div',
+            { class: 'buttons' },
+            input,
+            h('label', { for: 'which-file', class: 'file' }, () => t.which.choose),
+        ),
+        h('p', { class: 'note' }, () => t.which.private),
+        h(
+            'div',
+            { class: 'buttons' },
+            h('span', { class: 'note' }, () => t.which.orTry),
+            button(
+                () => t.which.digits,
+                () => choose({ name: 'digits', columns: [] }, DIGITS),
+            ),
+            button(
+                () => t.which.moons,
+                () =>
+                    choose(
+                        {
+                            name: 'moons.csv',
+                            table: new TextEncoder().encode(csv('moons')),
+                            columns: ['x', 'y', 'class'],
+                        },
+                        MOONS,
+                    ),
+            ),
+        ),
+    );
+
+    async function take(file: File): Promise<void> {
+        reset();
+        const mine = run;
+        const reader = new Trainer();
+        try {
+            const table = new Uint8Array(await file.arrayBuffer());
+            const encoding = encodingOf(table, [language, ...navigator.languages]);
+            const columns = await reader.call('columns', file.name, toUtf8(table, encoding));
+            if (mine === run) {
+                choose({ name: file.name, table, encoding, columns }, TABLE);
+            }
+        } catch (error) {
+            if (mine === run) {
+                source = undefined;
+                show();
+                setText(alert, (error as Error).message);
+            }
+        } finally {
+            reader.close();
+        }
+    }
+
+    /** Forgets all that was found out about another table. */
+    function reset(): void {
+        run += 1;
+        workers.forEach(worker => worker.close());
+        workers = [];
+        results = [];
+        notes = [];
+        answer = undefined;
+        progress = undefined;
+        running = false;
+        stopped = false;
+        setText(alert, '');
+    }
+
+    function choose(next: Source, defaults: typeof TABLE): void {
+        reset();
+        source = next;
+        target.options(next.columns);
+        target.value = next.columns.at(-1) ?? '';
+        task.value = 'classification';
+        rates.value = RATES;
+        seeds.value = SEEDS;
+        epochs.value = defaults.epochs;
+        hidden.value = defaults.hidden;
+        fraction.value = defaults.fraction;
+        load().catch((error: Error) => setText(alert, t.failed(error.message)));
+        describe();
+        show();
+    }
+
+    /** What the fields say, or undefined if one of them is wrong. */
+    function plan(): Plan | undefined {
+        const numbers = (text: string) =>
+            text
+                .split(/[\s,]+/)
+                .filter(Boolean)
+                .map(Number);
+        const isCount = (value: number) => Number.isInteger(value) && value > 0;
+        const isShare = (value: number) => value > 0 && value < 1;
+        const all = {
+            rates: numbers(rates.value),
+            seeds: numbers(seeds.value),
+            epochs: numbers(epochs.value),
+            hidden: numbers(hidden.value),
+            fraction: numbers(fraction.value),
+        };
+        const right = {
+            rates: all.rates.length > 0 && all.rates.every(rate => rate >= 0 && rate <= 1),
+            seeds: all.seeds.length === 1 && isCount(all.seeds[0]),
+            epochs: all.epochs.length === 1 && isCount(all.epochs[0]),
+            hidden: all.hidden.length > 0 && all.hidden.every(isCount),
+            fraction: all.fraction.length === 1 && isShare(all.fraction[0]),
+        };
+        const fields = { rates, seeds, epochs, hidden, fraction };
+        for (const [name, { input }] of Object.entries(fields)) {
+            input.setAttribute('aria-invalid', String(!right[name as keyof typeof right]));
+        }
+        if (!Object.values(right).every(Boolean)) {
+            return undefined;
+        }
+        const isTable = source?.table !== undefined;
+        const settings: Settings = {
+            encoding: source?.encoding,
+            target: isTable ? target.value : undefined,
+            task: isTable && task.value === 'regression' ? 'regression' : undefined,
+            train_fraction: all.fraction[0],
+            hidden: all.hidden,
+            epochs: all.epochs[0],
+        };
+        return { settings, rates: all.rates, seeds: all.seeds[0] };
+    }
+
+    function describe(): void {
+        const made = plan();
+        start.disabled = !made;
+        if (made && source) {
+            const options = { rates: made.rates.join(), seeds: String(made.seeds) };
+            setCode(code, command('sweep', source.table && source.name, made.settings, options), /(?<= )(?=--)/);
+        }
+    }
+
+    async function sweep(): Promise<void> {
+        const made = plan();
+        if (!made || !source) {
+            return;
+        }
+        reset();
+        const mine = run;
+        const { name, table } = source;
+        running = true;
+        tableHolder.style.minHeight = `${2.17 * (made.rates.length + 1)}rem`; // so that nothing moves when it comes
+        show();
+        start.scrollIntoView({ block: 'nearest' });
+        try {
+            const count = Math.min(4, navigator.hardwareConcurrency || 1);
+            const opened = await Promise.all(
+                Array.from({ length: count }, async () => {
+                    const worker = new Trainer();
+                    workers.push(worker);
+                    const { notes, trials } = await worker.call(
+                        'openSweep',
+                        name,
+                        table,
+                        toml(made.settings),
+                        Float64Array.from(made.rates),
+                        made.seeds,
+                    );
+                    return { worker, notes, trials };
+                }),
+            );
+            if (mine !== run) {
+                return;
+            }
+            notes = opened[0].notes;
+            const { trials } = opened[0];
+            progress = { done: 0, all: trials.length, began: performance.now() };
+            show();
+            let next = 0;
+            // Each worker takes the next trial until there is none. The first one also says what is known so far.
+            await Promise.all(
+                opened.map(async ({ worker }, index) => {
+                    while (next < trials.length && !stopped && mine === run) {
+                        const result = await worker.call('run', next++);
+                        if (mine !== run) {
+                            return;
+                        }
+                        results.push(result);
+                        progress!.done = results.length;
+                        if (index === 0 && results.length < trials.length) {
+                            const known = await worker.call('answer', results);
+                            if (mine !== run) {
+                                return;
+                            }
+                            answer = known;
+                        }
+                        show();
+                    }
+                }),
+            );
+            if (mine !== run) {
+                return;
+            }
+            if (results.length > 0) {
+                answer = await workers[0].call('answer', results);
+                setText(alert, answer ? '' : t.which.noScores);
+            }
+            // The first one is still needed, to save the results.
+            workers.slice(1).forEach(worker => worker.close());
+        } catch (error) {
+            if (mine !== run) {
+                return;
+            }
+            reset();
+            setText(alert, (error as Error).message);
+        }
+        running = false;
+        show();
+    }
+
+    const start = button(
+        () => t.which.start,
+        () => void sweep(),
+        'primary',
+    );
+    const stop = button(
+        () => t.which.stop,
+        () => {
+            stopped = true;
+            setText(stop, t.which.stopping);
+        },
+    );
+
+    const bar = h('progress', { 'aria-label': () => t.which.progress });
+    const barText = h('p', { class: 'summary' });
+    const noteList = h('ul', { class: 'notes', lang: 'en' });
+    const headline = h('p', { class: 'headline' });
+    const verdict = h('p', { class: 'verdict' });
+    const sentences = h('div', { class: 'sentences', lang: 'en' });
+    const said = h('div', { class: 'answer', role: 'status' }, headline, verdict, sentences);
+    const tableHolder = h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': () => t.which.table });
+    let errors: (number | null)[] = [];
+    const scores = chart(
+        [
+            { colour: '--muted', dashed: true, points: true },
+            { colour: '--accent', points: true, errors: () => errors },
+        ],
+        280,
+    );
+    const saving = h(
+        'div',
+        { class: 'buttons' },
+        button(
+            () => t.which.saveResults,
+            async () => {
+                const worker = workers[0];
+                if (worker) {
+                    download('results.csv', 'text/csv', await worker.call('resultsCsv', results));
+                }
+            },
+        ),
+        button(
+            () => t.which.saveConfig,
+            () => answer && download('recommended.toml', 'application/toml', answer.config),
+        ),
+    );
+    const options = h(
+        'div',
+        { class: 'options' },
+        h('div', { class: 'toolbar' }, target.element, task.element),
+        h(
+            'details',
+            {},
+            h('summary', {}, () => t.which.options),
+            h(
+                'div',
+                { class: 'fields' },
+                rates.element,
+                seeds.element,
+                epochs.element,
+                hidden.element,
+                fraction.element,
+            ),
+        ),
+        h('div', { class: 'buttons' }, start, stop),
+        h('p', { class: 'note' }, () => t.which.sameProgram),
+        h('pre', { class: 'program', tabindex: 0 }, code),
+    );
+    const outcome = h(
+        'div',
+        { class: 'outcome' },
+        h('div', { class: 'progress' }, bar, barText),
+        said,
+        scores.element,
+        h(
+            'ul',
+            { class: 'legend' },
+            h('li', { class: 'dashed' }, () => t.why.train),
+            h('li', { class: 'solid' }, () => t.which.validationWithError),
+        ),
+        tableHolder,
+        saving,
+        h('h3', {}, () => t.which.notes),
+        noteList,
+    );
+
+    function show(): void {
+        options.hidden = !source;
+        outcome.hidden = !running && !progress;
+        target.element.hidden = task.element.hidden = !source?.table;
+        setText(
+            chosenFile,
+            !source
+                ? ''
+                : source.table
+                  ? t.which.chosen(source.name, source.columns.length, source.encoding)
+                  : t.which.chosenDigits,
+        );
+        // The focus goes from the button that goes to the one that comes.
+        const focused = document.activeElement;
+        stop.hidden = !running;
+        setText(stop, stopped ? t.which.stopping : t.which.stop);
+        start.disabled = running || !plan();
+        if (running && focused === start) {
+            stop.focus();
+        } else if (!running && focused === stop) {
+            start.focus();
+        }
+        if (progress) {
+            const { done, all, began } = progress;
+            bar.max = all;
+            bar.value = done;
+            const left = done > 0 ? ((performance.now() - began) / done) * (all - done) : undefined;
+            setText(
+                barText,
+                t.which.trials(done, all, running && left !== undefined ? Math.ceil(left / 1000) : undefined),
+            );
+        } else {
+            bar.removeAttribute('value');
+            setText(barText, t.which.opening);
+        }
+        noteList.replaceChildren(...notes.map(note => rich('li', note)));
+        saving.hidden = running || !answer;
+        // What changes every second is not read out; the end of it is.
+        said.setAttribute('aria-busy', String(running));
+        if (answer) {
+            showAnswer(answer);
+        } else {
+            [headline, verdict, sentences, tableHolder].forEach(element => element.replaceChildren());
+            scores.show([[], [], []], { x: 'p', y: '', yRange: [0, 1] }, '');
+        }
+    }
+
+    function showAnswer({ rows, columns, chosen, factor, axis, verdict: kind, sentences: lines }: Answer): void {
+        const rate = rows[chosen].rate;
+        setText(headline, running ? t.which.soFar(rate) : t.which.take(rate));
+        setText(verdict, t.which.verdicts[kind]);
+        sentences.replaceChildren(
+            ...(language === 'en' ? [] : [h('p', { class: 'note', lang: language }, t.which.inEnglish)]),
+            ...lines.map(line => rich('p', line)),
+        );
+        tableHolder.replaceChildren(
+            h(
+                'table',
+                { lang: 'en' },
+                h('thead', {}, h('tr', {}, ...columns.map(column => h('th', { scope: 'col' }, column)), h('td'))),
+                h(
+                    'tbody',
+                    {},
+                    ...rows.map((row, index) =>
+                        h(
+                            'tr',
+                            { class: index === chosen ? 'is-chosen' : '' },
+                            ...row.cells.map((cell, column) =>
+                                column === 0 ? h('th', { scope: 'row' }, cell) : h('td', {}, cell),
+                            ),
+                            h('td', { class: 'mark' }, row.mark.replace('<-', '←')),
+                        ),
+                    ),
+                ),
+            ),
+        );
+        const sorted = rows.filter(row => row.complete > 0).sort((a, b) => a.rate - b.rate);
+        const [train, validation] = [sorted.map(row => factor * row.train), sorted.map(row => factor * row.validation)];
+        errors = sorted.map(row => (row.error === null ? null : factor * row.error));
+        const ends = [
+            ...train,
+            ...validation.flatMap((value, i) => [value - (errors[i] ?? 0), value + (errors[i] ?? 0)]),
+        ];
+        const [low, high] = [Math.min(...ends), Math.max(...ends)];
+        const margin = 0.06 * (high - low || 1);
+        const rateRange = sorted.map(row => row.rate);
+        scores.show(
+            [rateRange, train, validation],
+            {
+                x: 'p',
+                y: axis,
+                xRange: [Math.min(...rateRange) - 0.03, Math.max(...rateRange) + 0.03],
+                yRange: [low - margin, high + margin],
+                marked: rate,
+            },
+            t.which.chart(axis, rate),
+        );
+    }
+
+    const section = h(
+        'section',
+        { id: 'which', 'aria-labelledby': 'which-title' },
+        h('h2', { id: 'which-title' }, h('span', { class: 'number' }, '5'), () => t.which.title),
+        h('p', { class: 'lead' }, () => t.which.lead),
+        drop,
+        alert,
+        chosenFile,
+        options,
+        outcome,
+    );
+    translated(show);
+
+    const near = new IntersectionObserver(entries => {
+        if (entries.some(entry => entry.isIntersecting)) {
+            near.disconnect();
+            load().catch(() => undefined); // the call that needs it says so
+        }
+    });
+    near.observe(section);
+    return section;
+}

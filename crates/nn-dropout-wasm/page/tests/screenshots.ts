@@ -1,0 +1,64 @@
+// Pictures of every part, to look at: light, dark, narrow, and in Japanese.
+
+import { fileURLToPath } from 'node:url';
+import { test } from '@playwright/test';
+import { open } from './page';
+
+const folder = fileURLToPath(new URL('../../../../target/screenshots/', import.meta.url));
+
+test.use({ bypassCSP: true });
+test.setTimeout(600_000);
+
+for (const { name, width, lang, scheme } of [
+    { name: 'light', width: 1280, lang: 'en', scheme: 'light' },
+    { name: 'dark', width: 1280, lang: 'en', scheme: 'dark' },
+    { name: 'narrow', width: 390, lang: 'en', scheme: 'light' },
+    { name: 'japanese', width: 1280, lang: 'ja', scheme: 'light' },
+    { name: 'japanese-narrow', width: 390, lang: 'ja', scheme: 'dark' },
+] as const) {
+    test(name, async ({ page }) => {
+        await page.setViewportSize({ width, height: 900 });
+        await page.emulateMedia({ colorScheme: scheme });
+        await open(page, `?lang=${lang}`);
+        await page.screenshot({ path: `${folder}${name}-0-first-view.png` });
+        // The navigation would lie over the parts.
+        await page.addStyleTag({ content: 'header, nav { position: static !important; }' });
+        const shoot = (part: string, number: number, state = '') =>
+            page.locator(`#${part}`).screenshot({ path: `${folder}${name}-${number}-${part}${state}.png` });
+
+        await page.locator('#line .buttons button').nth(2).click();
+        await page.waitForTimeout(1500);
+        await shoot('line', 1);
+        await page.locator('#line input[value=picture]').check();
+        await page.locator('#line .buttons button').nth(1).click();
+        await page.waitForTimeout(1000);
+        await shoot('line', 1, '-picture');
+        await page.locator('#line input[value=large]').check();
+        await page.locator('#line .bench').screenshot({ path: `${folder}${name}-1-line-large.png` });
+
+        await shoot('zoo', 2);
+        await shoot('where', 4);
+
+        const train = page.locator('#why button.primary');
+        await page.locator('#why input[type=checkbox]').check();
+        await train.click();
+        await page.locator('#why[data-state=ended]').waitFor({ timeout: 200_000 });
+        await page.waitForTimeout(500);
+        await shoot('why', 3);
+        if (name === 'light') {
+            await page.locator('#why input[value=digits]').check();
+            await page.locator('#why input[value=loss]').check();
+            await train.click();
+            await page.locator('#why[data-state=ended]').waitFor({ timeout: 200_000 });
+            await shoot('why', 3, '-digits');
+        }
+
+        await shoot('which', 5, '-begin');
+        await page.locator('#which .drop button').last().click();
+        await page.locator('#which details summary').click();
+        await page.locator('#which .options .primary').click();
+        await page.locator('#which .outcome .buttons').waitFor({ timeout: 300_000 });
+        await page.waitForTimeout(500);
+        await shoot('which', 5);
+    });
+}
