@@ -73,6 +73,8 @@ document.body.replaceChildren(
         'footer',
         {},
         h('p', {}, () => t.footer),
+        // The book is beside the page where both are published.
+        h('p', {}, h('a', { href: './book/index.html' }, () => t.book)),
     ),
 );
 

@@ -1,10 +1,12 @@
 // Pictures of every part, to look at: light, dark, narrow, and in Japanese.
 
 import { fileURLToPath } from 'node:url';
-import { test } from '@playwright/test';
+import { test, type Page } from '@playwright/test';
 import { open } from './page';
 
 const folder = fileURLToPath(new URL('../../../../target/screenshots/', import.meta.url));
+
+const book = fileURLToPath(new URL('../../../../docs/', import.meta.url));
 
 test.use({ bypassCSP: true });
 test.setTimeout(600_000);
@@ -62,3 +64,42 @@ for (const { name, width, lang, scheme } of [
         await shoot('which', 5);
     });
 }
+
+/** A picture of what is between the top of one element and the bottom of another. */
+async function clip(page: Page, from: string, to: string, path: string): Promise<void> {
+    const [top, bottom] = [await page.locator(from).first().boundingBox(), await page.locator(to).last().boundingBox()];
+    const width = (await page.locator('main').boundingBox())!.width;
+    const scrolled = await page.evaluate(() => scrollY);
+    await page.screenshot({
+        path,
+        fullPage: true,
+        clip: {
+            x: top!.x - 16,
+            y: top!.y + scrolled - 12,
+            width: Math.min(width, 972),
+            height: bottom!.y + bottom!.height - top!.y + 24,
+        },
+    });
+}
+
+test('pictures for the book', async ({ page }) => {
+    await page.setViewportSize({ width: 1000, height: 900 });
+    for (const [lang, path] of [
+        ['en', 'page-which.png'],
+        ['ja', 'ja/page-which.png'],
+    ]) {
+        await open(page, `?lang=${lang}`);
+        await page.addStyleTag({ content: 'header, nav { position: static !important; }' });
+        if (lang === 'en') {
+            await page.locator('#why button.primary').click();
+            await page.locator('#why[data-state=ended]').waitFor({ timeout: 200_000 });
+            await page.waitForTimeout(500);
+            await clip(page, '#why h3', '#why .chart', `${book}page-why.png`);
+        }
+        await page.locator('#which .drop button').last().click();
+        await page.locator('#which .options .primary').click();
+        await page.locator('#which .outcome .buttons').waitFor({ timeout: 300_000 });
+        await page.waitForTimeout(1000);
+        await clip(page, '#which .answer', '#which .scroll', `${book}${path}`);
+    }
+});

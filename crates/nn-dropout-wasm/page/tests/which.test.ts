@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, open, saved, shifts, test, watchShifts } from './page';
 import type { Page } from '@playwright/test';
 
@@ -102,6 +103,17 @@ test('a file can be dropped, also beside its place', async ({ page }) => {
     await expect(page.locator('#which .chosen')).toHaveText('dropped.csv: 5 columns.', { timeout: 30_000 });
 });
 
+test('a Parquet file', async ({ page }) => {
+    const which = page.locator('#which');
+    const file = new URL('../../../nn-dropout-cli/tests/fixtures/animals-snappy.parquet', import.meta.url);
+    await choose(page, 'animals.parquet', readFileSync(file));
+    await expect(which.locator('.chosen')).toHaveText(/^animals\.parquet: \d columns\.$/, { timeout: 30_000 });
+    await which.getByLabel('Column to predict').selectOption('kind');
+    await quick(page, small);
+    await which.getByRole('button', { name: 'Find p' }).click();
+    await expect(which.locator('.headline')).toHaveText(/^Take p/, { timeout: 60_000 });
+});
+
 test('a file in Shift_JIS, as spreadsheets in Japan write it', async ({ page }) => {
     await open(page, '?lang=ja');
     const which = page.locator('#which');
@@ -176,5 +188,7 @@ test('the verdict in Japanese', async ({ page }) => {
     await which.getByRole('button', { name: 'pを探す' }).click();
     await expect(which.locator('.headline')).toHaveText(/^おすすめはp = 0(\.5)?$/, { timeout: 60_000 });
     await expect(which.locator('.verdict')).toContainText('ドロップアウト');
-    await expect(which.locator('.sentences')).toHaveAttribute('lang', 'en');
+    await expect(which.locator('.sentences p').first()).toHaveText(/^p\s=\s0(\.5)?：検証データの正解率 [\d.]+ % ± [\d.]+$/);
+    await expect(which.locator('thead')).toHaveText('p学習データの正解率検証データの正解率差ドロップアウトなしとの差学習回数');
+    await expect(which.getByRole('img', { name: /正解率（%）/ })).toBeVisible();
 });

@@ -1,5 +1,25 @@
 // Every text of the page in English. `ja.ts` has the same keys; the compiler sees to that.
 
+/** What there is to say about the answer of a sweep. Scores are as the library shows them. */
+export interface Findings {
+    metric: string;
+    chosen: Finding;
+    best: Finding;
+    /** The other rates that may be the best. */
+    tied: number[];
+    /** Whether the chosen rate is the highest that was tried. */
+    isHighest: boolean;
+    /** All of it in English, from the library. */
+    sentences: string[];
+}
+
+interface Finding {
+    rate: number;
+    validation: string;
+    /** To no dropout; empty if that was not trained. */
+    difference: string;
+}
+
 export const en = {
     title: 'What does this line do?',
     documentTitle: 'nn-dropout: what one line does',
@@ -14,6 +34,7 @@ export const en = {
     play: 'Play',
     pause: 'Pause',
     failed: (error: string) => `That did not work: ${error}`,
+    book: 'The book: a tutorial, guides, every layer with its formula, and the mask to the bit',
     footer: 'The page is part of nn-dropout, a dropout library in Rust. After the first visit it also works without a network.',
 
     line: {
@@ -175,8 +196,8 @@ export const en = {
 
     which: {
         title: 'Which p for your data?',
-        lead: 'Take a table of your own. For each rate, a few networks are trained here in your browser, with the same splits and initial weights. Then you get a p, and how sure that answer is.',
-        drop: 'Drop a CSV file with a header row here, or',
+        lead: 'Take a table of your own, with the names of the columns in the first row. For each rate, a few networks are trained here in your browser, with the same splits and initial weights. Then you get a p, and how sure that answer is.',
+        drop: 'Drop a CSV or Parquet file here, or',
         choose: 'choose a file',
         private: 'The file is read by this page alone. It is sent nowhere.',
         orTry: 'No table at hand?',
@@ -216,7 +237,11 @@ export const en = {
             unknown: 'These trainings cannot say whether dropout helps.',
         },
         noScores: 'No score is a number: the trainings diverged. Look for extreme values in the table.',
-        inEnglish: '',
+        /** What the answer says beside the verdict, a sentence a line. */
+        sentences: ({ sentences }: Findings) => sentences,
+        column: (name: string) => name,
+        mark: (mark: string) => mark.replace('<-', '←'),
+        axis: (axis: string) => axis,
         table: 'All rates',
         chart: (axis: string, rate: number) =>
             `Training and validation (${axis}) against p, with p = ${rate} marked. The table below has the numbers.`,

@@ -2,6 +2,9 @@
 
 import type { Strings } from './en';
 
+/** ライブラリの指標名。 */
+const metrics: Record<string, string> = { accuracy: '正解率', R2: '決定係数R2' };
+
 export const ja: Strings = {
     title: 'この一行は何をしているのか',
     documentTitle: 'nn-dropout：ドロップアウトの一行を読み解く',
@@ -16,6 +19,7 @@ export const ja: Strings = {
     play: '再生',
     pause: '一時停止',
     failed: error => `エラーが発生しました：${error}`,
+    book: 'ドキュメント（チュートリアルは日本語、そのほかは英語）',
     footer: 'このページは、Rust製のドロップアウトライブラリnn-dropoutの一部です。一度開けば、オフラインでも使えます。',
 
     line: {
@@ -172,8 +176,8 @@ export const ja: Strings = {
 
     which: {
         title: 'pはいくつにすればよいのか',
-        lead: 'お手元の表データで確かめられます。候補のpごとに、データの分割と初期重みをそろえていくつかのネットワークをブラウザの中で学習し、おすすめのpと、その結論がどれだけ確かなのかを示します。',
-        drop: 'ヘッダー行のあるCSVファイルをここにドロップするか、',
+        lead: 'お手元の表データ（1行目が列名）で確かめられます。候補のpごとに、データの分割と初期重みをそろえていくつかのネットワークをブラウザの中で学習し、おすすめのpと、その結論がどれだけ確かなのかを示します。',
+        drop: 'CSVファイルかParquetファイルをここにドロップするか、',
         choose: 'ファイルを選択',
         private: 'ファイルを読むのはこのページだけです。どこにも送信されません。',
         orTry: '試すだけなら：',
@@ -212,7 +216,31 @@ export const ja: Strings = {
             unknown: 'ドロップアウトに効果があるかどうかは、これだけでは判断できません。',
         },
         noScores: '学習が発散し、スコアを計算できませんでした。極端な値がないか、表を確認してください。',
-        inEnglish: '以下はライブラリの出力（英語）です。',
+        sentences: ({ metric, chosen, best, tied, isHighest }) => [
+            `p = ${chosen.rate}：検証データの${metrics[metric] ?? metric} ${chosen.validation}`,
+            ...(chosen.difference ? [`ドロップアウトなしとの差：${chosen.difference}（角括弧は95 %信頼区間）`] : []),
+            ...(best.rate === chosen.rate
+                ? []
+                : [
+                      `平均が最も良いのはp = ${best.rate}（${best.validation}）です。その差は標準誤差以内なので、より弱いp = ${chosen.rate}を選んでいます。`,
+                  ]),
+            ...(tied.length > 0
+                ? [`このデータでは最良のpと区別できない値：${tied.map(rate => `p = ${rate}`).join('、')}`]
+                : []),
+            ...(isHighest ? ['試した中で最大のpです。さらに大きい値のほうが良いかもしれません。'] : []),
+        ],
+        column: name =>
+            name
+                .replace(/^training (.*)/, (_, metric: string) => `学習データの${metrics[metric] ?? metric}`)
+                .replace(/^validation (.*)/, (_, metric: string) => `検証データの${metrics[metric] ?? metric}`)
+                .replace(/^gap$/, '差')
+                .replace(/^against no dropout$/, 'ドロップアウトなしとの差')
+                .replace(/^trials$/, '学習回数'),
+        mark: mark => ({ '<- chosen': '← 選択', best: '最良', 'may be best': '最良の可能性あり' })[mark] ?? mark,
+        axis: axis => {
+            const [metric, unit] = axis.split(', ');
+            return (metrics[metric] ?? metric) + (unit ? `（${unit}）` : '');
+        },
         table: 'すべての候補',
         chart: (axis, rate) =>
             `学習データと検証データでのスコア（${axis}）とpの関係。p = ${rate}に印があります。数値は下の表にあります。`,

@@ -1,6 +1,7 @@
 // Part 5: which p suits a table.
 
 import { language, t, translated } from '../i18n';
+import type { Findings } from '../i18n/en';
 import { load, Trainer } from '../training/client';
 import { csv } from '../training/data';
 import { encodingOf, toUtf8 } from '../training/encoding';
@@ -39,6 +40,24 @@ function rich(tag: 'li' | 'p', text: string): HTMLElement {
     return element;
 }
 
+/** What there is to say about an answer. */
+function findings({ rows, columns, chosen, best, metric, sentences }: Answer): Findings {
+    const of = (place: number) => {
+        const cell = (title: string) => rows[place].cells[columns.findIndex(column => column.startsWith(title))] ?? '';
+        return { rate: rows[place].rate, validation: cell('validation'), difference: cell('against') };
+    };
+    const tied = rows.filter((row, place) => place !== best && row.mark === 'may be best');
+    const isHighest = rows.length > 1 && rows[chosen].rate === Math.max(...rows.map(row => row.rate));
+    return {
+        metric,
+        chosen: of(chosen),
+        best: of(best),
+        tied: tied.map(row => row.rate),
+        isHighest: isHighest && rows[chosen].rate > 0,
+        sentences,
+    };
+}
+
 export function which(): HTMLElement {
     let source: Source | undefined;
     let results: string[] = [];
@@ -73,7 +92,7 @@ export function which(): HTMLElement {
     const input = h('input', {
         type: 'file',
         id: 'which-file',
-        accept: '.csv,.tsv,.txt,text/csv',
+        accept: '.csv,.tsv,.txt,.gz,.parquet,text/csv',
         onchange: () => {
             if (input.files?.[0]) {
                 void take(input.files[0]);
@@ -329,7 +348,7 @@ export function which(): HTMLElement {
     const noteList = h('ul', { class: 'notes', lang: 'en' });
     const headline = h('p', { class: 'headline' });
     const verdict = h('p', { class: 'verdict' });
-    const sentences = h('div', { class: 'sentences', lang: 'en' });
+    const sentences = h('div', { class: 'sentences' });
     const said = h('div', { class: 'answer', role: 'status' }, headline, verdict, sentences);
     const tableHolder = h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': () => t.which.table });
     let errors: (number | null)[] = [];
@@ -444,19 +463,22 @@ export function which(): HTMLElement {
         }
     }
 
-    function showAnswer({ rows, columns, chosen, factor, axis, verdict: kind, sentences: lines }: Answer): void {
+    function showAnswer(answer: Answer): void {
+        const { rows, columns, chosen, factor, verdict: kind } = answer;
+        const axis = t.which.axis(answer.axis);
         const rate = rows[chosen].rate;
         setText(headline, running ? t.which.soFar(rate) : t.which.take(rate));
         setText(verdict, t.which.verdicts[kind]);
-        sentences.replaceChildren(
-            ...(language === 'en' ? [] : [h('p', { class: 'note', lang: language }, t.which.inEnglish)]),
-            ...lines.map(line => rich('p', line)),
-        );
+        sentences.replaceChildren(...t.which.sentences(findings(answer)).map(line => rich('p', line)));
         tableHolder.replaceChildren(
             h(
                 'table',
-                { lang: 'en' },
-                h('thead', {}, h('tr', {}, ...columns.map(column => h('th', { scope: 'col' }, column)), h('td'))),
+                {},
+                h(
+                    'thead',
+                    {},
+                    h('tr', {}, ...columns.map(column => h('th', { scope: 'col' }, t.which.column(column))), h('td')),
+                ),
                 h(
                     'tbody',
                     {},
@@ -467,7 +489,7 @@ export function which(): HTMLElement {
                             ...row.cells.map((cell, column) =>
                                 column === 0 ? h('th', { scope: 'row' }, cell) : h('td', {}, cell),
                             ),
-                            h('td', { class: 'mark' }, row.mark.replace('<-', '←')),
+                            h('td', { class: 'mark' }, t.which.mark(row.mark)),
                         ),
                     ),
                 ),

@@ -27,7 +27,9 @@ export interface Answer {
     config: string;
 }
 
+/** A rate and its trials. */
 export interface Row {
+    /** As the library shows them, for each of the columns. */
     cells: string[];
     mark: string;
     rate: number;
