@@ -29,13 +29,14 @@ fi
 
 version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)
 if ! test "$("$tools/bin/wasm-bindgen" --version 2>/dev/null)" = "wasm-bindgen $version"; then
+    # Unoptimised it is built in half the time, and quick enough.
     env -u RUSTC -u RUSTC_BOOTSTRAP CARGO_TARGET_DIR="$tools/build" \
-        cargo install wasm-bindgen-cli --version "$version" --no-default-features --root "$tools"
+        cargo install wasm-bindgen-cli --version "$version" --no-default-features --debug --root "$tools"
 fi
 
 # build NAME FEATURES
 build() {
-    "$cargo" build -p nn-dropout-wasm --profile wasm --locked --target $target --features "$2" "${std[@]}"
+    "$cargo" build -p nn-dropout-wasm --profile wasm --locked --target $target --features "$2" ${std[@]+"${std[@]}"}
     "$tools/bin/wasm-bindgen" --target web --remove-name-section --remove-producers-section \
         --out-dir "crates/nn-dropout-wasm/page/src/wasm/$1" --out-name "nn_dropout_$1" \
         "$CARGO_TARGET_DIR/$target/wasm/nn_dropout_wasm.wasm"

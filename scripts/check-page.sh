@@ -9,7 +9,12 @@ if ! node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2
     echo 'skipped: the page needs Node 20.19 or newer'
     exit
 fi
-if ! test -x "${CHROMIUM:-/usr/bin/chromium}" && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+can_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+if ! test -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown" && ! can_install; then
+    echo 'skipped: the page needs `rustup target add wasm32-unknown-unknown`'
+    exit
+fi
+if ! test -x "${CHROMIUM:-/usr/bin/chromium}" && can_install; then
     apt-get update --quiet
     apt-get install --quiet --yes --no-install-recommends chromium
 fi

@@ -99,6 +99,24 @@ impl Training {
         rows
     }
 
+    /// What the network reads in some rows of a part: the number of the class, and how uncertain that is, from 0 to 1: the entropy over
+    /// Monte Carlo samples as a share of the largest there can be. Without samples it is in eval mode.
+    pub fn read(&self, part: &str, rows: &[u32], samples: usize) -> Vec<f32> {
+        let split = self.trainer.split();
+        let part = if part == "train" { &split.train } else { &split.validation };
+        let features: Vec<f32> = rows.iter().flat_map(|&row| part.row(row as usize)).copied().collect();
+        let predictions = self.predictor(samples).predict(&split.schema, &features);
+        let largest = (split.schema.target.outputs() as f64).ln();
+        predictions
+            .iter()
+            .flat_map(|prediction| [prediction.class() as f32, (prediction.uncertainty / largest) as f32])
+            .collect()
+    }
+
+    fn predictor(&self, samples: usize) -> Predictor {
+        Predictor::new(self.trainer.model(), &self.settings, NonZeroUsize::new(samples), SEED)
+    }
+
     /// What the network says on a grid over the plane of a table's two columns, row by row: the probabilities of the second class, and
     /// then their standard deviations over Monte Carlo samples. Without samples it is in eval mode.
     #[allow(clippy::too_many_arguments, reason = "JavaScript has no structs")]
@@ -134,8 +152,7 @@ impl Training {
         let schema = &self.trainer.split().schema;
         let rows: Vec<usize> = (0..width * height).collect();
         let features = schema.encode(&grid, &rows).map_err(js_error)?;
-        let predictor = Predictor::new(self.trainer.model(), &self.settings, NonZeroUsize::new(samples), SEED);
-        let predictions = predictor.predict(schema, &features);
+        let predictions = self.predictor(samples).predict(schema, &features);
         let means = predictions.iter().map(|prediction| prediction.outputs[1] as f32);
         let deviations = predictions.iter().map(|prediction| prediction.deviations[1] as f32);
         Ok(means.chain(deviations).collect())

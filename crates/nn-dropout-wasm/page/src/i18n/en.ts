@@ -178,7 +178,8 @@ export const en = {
             `Epoch ${epoch} of ${epochs}. Validation accuracy: ${without} % without dropout, ${drop} % with it.`,
         planeShown: (epoch: number) =>
             `What the network says about each point of the plane after ${epoch} epochs, with the rows of the table.`,
-        digitsShown: (shown: number, all: number) => `${shown} of the ${all} digits to train on.`,
+        digitsShown: (shown: number, misread: number | undefined) =>
+            `${shown} validation digits` + (misread === undefined ? '.' : `, of which the network misreads ${misread}.`),
         curves: (title: string, train: string, validation: string, gap: string) =>
             `${title}: training ${train}, validation ${validation}, gap ${gap}.`,
         classA: 'class a',
@@ -186,6 +187,8 @@ export const en = {
         pointSizes: 'large: to train on, small: for validation',
         tooMuch: 'Try p = 0.9: with too much dropout the network cannot even learn what is right. It underfits.',
         veil: 'A grey veil, if you switch it on, lies where the sub-networks disagree: near the boundary, and where there are few rows.',
+        veilDigits:
+            'The digits are for validation. Those that the network misreads are marked, with what it reads. A grey veil, if you switch it on, lies over those on which the sub-networks disagree.',
         same: 'The same with the program',
         sameText:
             'The program `nn-dropout` trains the same network on the same table: same seed, same masks. Only the last decimals may differ, as processors add in different orders. Save the table and run this:',

@@ -157,7 +157,8 @@ export const ja: Strings = {
         status: (epoch, epochs, without, drop) =>
             `エポック ${epoch} / ${epochs}。検証データでの正解率は、ドロップアウトなしで${without} %、ありで${drop} %です。`,
         planeShown: epoch => `${epoch}エポック学習した後の、平面上の各点に対する予測と、表の各行。`,
-        digitsShown: (shown, all) => `学習に使う手書き数字${all}枚のうち${shown}枚。`,
+        digitsShown: (shown, misread) =>
+            `検証データの手書き数字${shown}枚。` + (misread === undefined ? '' : `ネットワークは${misread}枚を読み間違えています。`),
         curves: (title, train, validation, gap) =>
             `${title}：学習データ ${train}、検証データ ${validation}、差 ${gap}。`,
         classA: 'クラスa',
@@ -166,6 +167,8 @@ export const ja: Strings = {
         tooMuch:
             'pを0.9にしてみてください。ドロップアウトが強すぎると、正しい規則さえ学べなくなります（学習不足、underfitting）。',
         veil: '表示をオンにすると、部分ネットワークの予測が割れている場所が灰色になります。境界の近くと、データの少ない場所です。',
+        veilDigits:
+            '表示しているのは検証データの数字です。ネットワークが読み間違えた数字に印を付け、どう読んだかを添えています。表示をオンにすると、部分ネットワークの予測が割れている数字ほど灰色になります。',
         same: 'コマンドラインで再現する',
         sameText:
             '`nn-dropout`コマンドは、同じデータ、同じシード、同じマスクで同じネットワークを学習します。加算の順序の違いにより、末尾の桁は異なることがあります。データを保存して、次のコマンドを実行してください。',

@@ -15,6 +15,8 @@ type Data = Shape | 'digits';
 /** Points of the plane along each axis. */
 const GRID = 64;
 const SAMPLES = 16;
+/** The digits that are shown. */
+const DIGITS = 100;
 /** The size of the drawing in its own pixels. */
 const DRAWING = 640;
 
@@ -41,6 +43,8 @@ class Network {
     private train = new Float32Array();
     private validation = new Float32Array();
     private plane: Float32Array | undefined;
+    /** What the network reads in the digits that are shown. */
+    private reading: Float32Array | undefined;
     private bounds: Bounds = { x: [0, 1], y: [0, 1] };
     private data: Data = 'moons';
     epochs = 0;
@@ -92,6 +96,7 @@ class Network {
         this.train = new Float32Array(train);
         this.validation = new Float32Array(validation);
         this.plane = undefined;
+        this.reading = undefined;
         if (data !== 'digits') {
             const all = [...train, ...validation];
             this.bounds = { x: span(all.filter((_, i) => i % 3 === 0)), y: span(all.filter((_, i) => i % 3 === 1)) };
@@ -107,12 +112,29 @@ class Network {
         return progress !== undefined;
     }
 
-    /** Asks for what the network says about the plane. */
+    /** Asks for what the network says about the plane, or reads in the digits. */
     async look(uncertain: boolean): Promise<void> {
-        if (this.data !== 'digits' && this.measured.length > 0) {
-            const { x, y } = this.bounds;
-            this.plane = await this.trainer!.call('plane', ...x, ...y, GRID, GRID, uncertain ? SAMPLES : 0);
+        if (this.measured.length === 0) {
+            return;
         }
+        const samples = uncertain ? SAMPLES : 0;
+        if (this.data === 'digits') {
+            this.reading = await this.trainer!.call('read', 'validation', this.digits(), samples);
+        } else {
+            const { x, y } = this.bounds;
+            this.plane = await this.trainer!.call('plane', ...x, ...y, GRID, GRID, samples);
+        }
+    }
+
+    /** The rows of the digits that are shown. They are in the order of their classes, so these are some of each. */
+    private digits(): Uint32Array {
+        return Uint32Array.from({ length: DIGITS }, (_, digit) =>
+            Math.floor((digit * this.validation.length) / 65 / DIGITS),
+        );
+    }
+
+    private isMisread(digit: number, row: number): boolean {
+        return this.reading !== undefined && this.reading[2 * digit] !== this.validation[65 * row + 64];
     }
 
     draw(uncertain: boolean): void {
@@ -120,7 +142,7 @@ class Network {
         context.fillStyle = colour('--surface');
         context.fillRect(0, 0, DRAWING, DRAWING);
         if (this.data === 'digits') {
-            this.drawDigits(context);
+            this.drawDigits(context, uncertain);
         } else {
             this.drawPlane(context, uncertain);
             this.drawPoints(context, this.validation, false);
@@ -130,7 +152,10 @@ class Network {
         this.canvas.setAttribute(
             'aria-label',
             this.data === 'digits'
-                ? t.why.digitsShown(100, this.train.length / 65)
+                ? t.why.digitsShown(
+                      DIGITS,
+                      this.reading && [...this.digits()].filter((row, digit) => this.isMisread(digit, row)).length,
+                  )
                 : t.why.planeShown(last?.epoch ?? 0),
         );
     }
@@ -184,28 +209,42 @@ class Network {
         }
     }
 
-    private drawDigits(context: CanvasRenderingContext2D): void {
-        const [paper, ink] = [rgb('--surface'), rgb('--ink')];
+    private drawDigits(context: CanvasRenderingContext2D, uncertain: boolean): void {
+        const [paper, ink, wrong, veil] = ['--surface', '--ink', '--dropped', '--control'].map(rgb);
         const image = new ImageData(100, 100);
-        for (let digit = 0; digit < 100; digit++) {
-            // The rows are in the order of their classes: some of each.
-            const row = Math.floor((digit * this.train.length) / 65 / 100);
-            for (let pixel = 0; pixel < 64; pixel++) {
-                const share = this.train[65 * row + pixel] / 16;
-                const column = 10 * (digit % 10) + 1 + (pixel % 8);
-                const line = 10 * Math.floor(digit / 10) + 1 + Math.floor(pixel / 8);
-                const at = 4 * (100 * line + column);
+        const rows = this.digits();
+        rows.forEach((row, digit) => {
+            const misread = this.isMisread(digit, row) ? 0.35 : 0;
+            const grey = uncertain && this.reading ? 0.8 * this.reading[2 * digit + 1] : 0;
+            for (let place = 0; place < 100; place++) {
+                const [x, y] = [(place % 10) - 1, Math.floor(place / 10) - 1];
+                const isPixel = x >= 0 && x < 8 && y >= 0 && y < 8;
+                const share = isPixel ? this.validation[65 * row + 8 * y + x] / 16 : 0;
+                const at = 4 * (100 * (10 * Math.floor(digit / 10) + y + 1) + 10 * (digit % 10) + x + 1);
                 for (let channel = 0; channel < 3; channel++) {
-                    image.data[at + channel] = paper[channel] + (ink[channel] - paper[channel]) * share;
+                    const ground = paper[channel] + (wrong[channel] - paper[channel]) * misread;
+                    const value = ground + (ink[channel] - ground) * share;
+                    image.data[at + channel] = value + (veil[channel] - value) * grey;
                 }
                 image.data[at + 3] = 255;
             }
-        }
+        });
         const small = new OffscreenCanvas(100, 100);
         small.getContext('2d')!.putImageData(image, 0, 0);
         context.imageSmoothingEnabled = false;
         context.drawImage(small, 0, 0, DRAWING, DRAWING);
         context.imageSmoothingEnabled = true;
+        // What the network reads instead.
+        context.font = '700 20px system-ui, sans-serif';
+        context.textAlign = 'right';
+        context.fillStyle = colour('--dropped');
+        rows.forEach((row, digit) => {
+            if (this.isMisread(digit, row)) {
+                const cell = DRAWING / 10;
+                const [right, bottom] = [cell * ((digit % 10) + 1), cell * (Math.floor(digit / 10) + 1)];
+                context.fillText(String(this.reading![2 * digit]), right - 4, bottom - 5);
+            }
+        });
     }
 
     /** `shown` is the score that both networks show; `top` is the largest loss of both. */
@@ -350,7 +389,6 @@ export function why(): HTMLElement {
         opened = undefined;
         setText(problem, '');
         both.forEach(network => (network.measured.length = 0));
-        uncertain.element.querySelector('input')!.disabled = data.value === 'digits';
         try {
             await open();
             if (mine === run) {
@@ -392,7 +430,7 @@ export function why(): HTMLElement {
         );
         legend.hidden = data.value === 'digits';
         saving.hidden = data.value === 'digits';
-        veil.hidden = data.value === 'digits';
+        setText(veil, data.value === 'digits' ? t.why.veilDigits : t.why.veil);
         setText(sameText, data.value === 'digits' ? t.why.sameDigits : t.why.sameText);
         setCode(
             code,
@@ -425,7 +463,7 @@ export function why(): HTMLElement {
         () => t.why.save,
         () => download(`${data.value}.csv`, 'text/csv', csv(data.value as Shape)),
     );
-    const veil = h('p', { class: 'note' }, () => t.why.veil);
+    const veil = h('p', { class: 'note' });
     const sameText = h('p');
     const legend = h(
         'ul',

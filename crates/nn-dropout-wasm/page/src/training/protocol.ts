@@ -46,6 +46,8 @@ export interface Calls {
     openTraining(table: Uint8Array | undefined, settings: string): number;
     advance(): Progress | undefined;
     rows(part: 'train' | 'validation'): Float32Array;
+    /** For each of the rows its class and the uncertainty, from 0 to 1. */
+    read(part: 'train' | 'validation', rows: Uint32Array, samples: number): Float32Array;
     plane(
         xmin: number,
         xmax: number,

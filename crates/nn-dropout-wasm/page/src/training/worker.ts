@@ -20,6 +20,7 @@ const calls: Calls = {
         return measured === undefined ? undefined : JSON.parse(measured);
     },
     rows: part => training!.rows(part),
+    read: (...args) => training!.read(...args),
     plane: (...args) => training!.plane(...args),
     openSweep(...args) {
         sweep?.free();
