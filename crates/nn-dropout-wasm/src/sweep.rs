@@ -20,6 +20,9 @@ use wasm_bindgen::prelude::*;
 
 use crate::training::{js_error, load, mlp_settings};
 
+/// All of them are listed before the first one runs.
+const MAX_TRIALS: usize = 10_000;
+
 /// A sweep over rates of dropout.
 #[wasm_bindgen]
 pub struct Sweep {
@@ -56,6 +59,8 @@ impl Sweep {
 
     fn of(name: &str, table: Option<Vec<u8>>, settings: &str, mut rates: Vec<f64>, seeds: usize) -> Result<Self> {
         ensure!(seeds > 0 && !rates.is_empty(), "expected at least one rate and one seed");
+        let trials = seeds.saturating_mul(rates.len());
+        ensure!(trials <= MAX_TRIALS, "these are {trials} trainings, and at most {MAX_TRIALS} are done in a browser");
         let settings = mlp_settings(name, settings)?;
         let table = load(table, &settings)?;
         rates.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
@@ -141,6 +146,7 @@ impl Sweep {
             let rows: Vec<_> = rows.collect();
             let chosen = &answer.rows[answer.chosen].candidate;
             let verdict = match answer.effect() {
+                _ if !answer.is_certain() => "unknown",
                 Some(Verdict::Better) => "helps",
                 Some(Verdict::Worse) => "harms",
                 Some(Verdict::Unsure) => "unsure",
@@ -157,6 +163,8 @@ impl Sweep {
                 "rows": rows,
                 "chosen": answer.chosen,
                 "best": answer.best,
+                "certain": answer.is_certain(),
+                "helpful": answer.helpful(),
                 "verdict": verdict,
                 "sentences": answer.sentences(),
                 "config": recommended.to_toml()?,

@@ -108,13 +108,18 @@ impl Answer {
         Some(answer)
     }
 
-    /// The first row within one standard error of the best; if some of those are known to be better than no dropout, the first of them.
-    fn choose(&self) -> usize {
+    /// The rows within one standard error of the best.
+    fn within(&self) -> Vec<usize> {
         let is_within = |&row: &usize| {
             let near = |to_best: &Estimate| -to_best.value <= to_best.error.unwrap_or(0.0);
             row == self.best || self.is_tied(row) && self.rows[row].to_best.as_ref().is_some_and(near)
         };
-        let within: Vec<usize> = self.eligible.iter().copied().filter(is_within).collect();
+        self.eligible.iter().copied().filter(is_within).collect()
+    }
+
+    /// The first row within one standard error of the best; if some of those are known to be better than no dropout, the first of them.
+    fn choose(&self) -> usize {
+        let within = self.within();
         let helps = |&row: &usize| self.helps(row);
         within.iter().copied().find(helps).or(within.first().copied()).unwrap_or(self.best)
     }
@@ -144,13 +149,18 @@ impl Answer {
     }
 
     /// The rows that are known to be better than the same without dropout.
-    fn helpful(&self) -> Vec<usize> {
+    pub fn helpful(&self) -> Vec<usize> {
         self.eligible.iter().copied().filter(|&row| self.helps(row)).collect()
     }
 
     fn names(&self, rows: &[usize]) -> String {
         let names: Vec<String> = rows.iter().map(|&row| self.rows[row].candidate.to_string()).collect();
         names.join("; ")
+    }
+
+    /// Whether errors are known: not from a single training, or with too few rows.
+    pub fn is_certain(&self) -> bool {
+        self.rows[self.best].validation.error.is_some()
     }
 
     /// Whether some row is compared with no dropout.
@@ -203,7 +213,7 @@ impl Answer {
         let (best, chosen) = (&self.rows[self.best], &self.rows[self.chosen]);
         let mut sentences =
             vec![format!("{}: validation {} {}.", chosen.candidate, metric.name(), self.mean(&chosen.validation))];
-        if best.validation.error.is_none() {
+        if !self.is_certain() {
             sentences.push(if best.complete < 2 {
                 "One training cannot separate chance from merit: add --seeds.".to_owned()
             } else {
@@ -232,8 +242,9 @@ impl Answer {
         }
         if self.chosen != self.best {
             let by = best.to_none.as_ref().map(|to_none| format!(", {} against no dropout", self.difference(to_none)));
+            let what = if self.within().first() == Some(&self.chosen) { "" } else { " that is known to help" };
             sentences.push(format!(
-                "The best mean is that of {} ({}{}); {} is the least within one standard error of it.",
+                "The best mean is that of {} ({}{}); {} is the least within one standard error of it{what}.",
                 best.candidate,
                 self.mean(&best.validation),
                 by.unwrap_or_default(),
@@ -424,6 +435,14 @@ mod tests {
         assert_eq!((chosen(&found), found.best), (0.1, 2), "{:?}", found.sentences());
         assert!(found.sentences()[1].starts_with("Dropout helps: +1.0 ["), "{:?}", found.sentences());
         assert!(!found.is_tied(0) && found.is_tied(1));
+        assert!(found.sentences()[2].ends_with("p = 0.1 is the least within one standard error of it."));
+        // p = 0.05 is within too, but not known to help.
+        let found = answer(&[(0.0, 0.88, 0.0), (0.05, 0.885, 0.02), (0.1, 0.89, 0.000_1), (0.3, 0.90, 0.06)]);
+        assert_eq!(chosen(&found), 0.1, "{:?}", found.sentences());
+        assert!(
+            found.sentences()[2]
+                .ends_with("p = 0.1 is the least within one standard error of it that is known to help.")
+        );
         // p = 0.1 is known to help, but is too far below the best, whose gain may be chance.
         let found = answer(&[(0.0, 0.80, 0.0), (0.1, 0.81, 0.000_1), (0.3, 0.89, 0.06)]);
         assert_eq!(chosen(&found), 0.3, "{:?}", found.sentences());

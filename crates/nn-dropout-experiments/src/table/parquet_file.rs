@@ -57,6 +57,13 @@ impl ParquetRows {
         guard(|| {
             let (source, length) = (source.try_clone()?, source.len()?);
             let reader = SerializedFileReader::new(Checked { source, length })?;
+            #[cfg(not(feature = "zstd"))]
+            for column in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+                ensure!(
+                    !matches!(column.compression(), parquet::basic::Compression::ZSTD(_)),
+                    "compressed with zstd: expected Snappy, gzip, LZ4, Brotli or no compression"
+                );
+            }
             let schema = reader.metadata().file_metadata().schema_descr_ptr();
             let columns = schema.root_schema().get_fields();
             let header = columns.iter().map(|column| column.name().to_owned()).collect();
