@@ -6,6 +6,7 @@ export { check_case, kernel, kinds, Layer } from './wasm/core/nn_dropout_core.js
 
 export type Rng = 'philox' | 'torch' | 'jax';
 
+/** Part 1 says so if it fails. */
 export const ready: Promise<unknown> = init();
 
 /** What a layer does in one call: which elements it keeps, and its output. */

@@ -1,5 +1,6 @@
 // Puts the page together.
 
+import { ready } from './core';
 import { language, setLanguage, t, translated, type Language } from './i18n';
 import { line } from './parts/line';
 import { where } from './parts/where';
@@ -7,7 +8,7 @@ import { which } from './parts/which';
 import { why } from './parts/why';
 import { zoo } from './parts/zoo';
 import { choice } from './ui/controls';
-import { h, svg } from './ui/dom';
+import { h, nextFrame, svg } from './ui/dom';
 import { themeSwitch } from './ui/theme';
 
 const parts = ['line', 'zoo', 'why', 'where', 'which'] as const;
@@ -27,7 +28,7 @@ function header(): HTMLElement {
         h(
             'li',
             {},
-            h('a', { href: `#${part}` }, h('span', { class: 'number' }, String(index + 1)), () => t.nav[part]),
+            h('a', { href: `#${part}` }, h('span', { class: 'number' }, String(index + 1)), ' ', () => t.nav[part]),
         ),
     );
     return h(
@@ -74,13 +75,22 @@ document.body.replaceChildren(
         {},
         h('p', {}, () => t.footer),
         // The book is beside the page where both are published.
-        h('p', {}, h('a', { href: './book/index.html' }, () => t.book)),
+        h('p', {}, h('a', { href: () => t.bookAddress }, () => t.book)),
     ),
 );
 
-// The browser looked for the part in the address before it was there.
+// The browser looked for the part in the address before it was there. Parts 1 and 2 grow when the library has come.
 if (location.hash) {
-    document.getElementById(location.hash.slice(1))?.scrollIntoView();
+    const toPart = () => document.getElementById(location.hash.slice(1))?.scrollIntoView({ behavior: 'instant' });
+    let scrolls = false;
+    for (const type of ['wheel', 'touchmove', 'keydown', 'pointerdown']) {
+        addEventListener(type, () => (scrolls = true), { once: true, passive: true });
+    }
+    toPart();
+    void ready
+        .catch(() => undefined)
+        .then(nextFrame)
+        .then(() => scrolls || toPart());
 }
 
 // A file that misses its place must not replace the page.
@@ -89,7 +99,11 @@ addEventListener('drop', event => event.preventDefault());
 
 if (import.meta.env.PROD && 'serviceWorker' in navigator) {
     addEventListener('load', async () => {
-        await navigator.serviceWorker.register('./service-worker.js');
+        try {
+            await navigator.serviceWorker.register('./service-worker.js');
+        } catch {
+            return; // the page works without it
+        }
         const { active } = await navigator.serviceWorker.ready;
         const connection = (navigator as { connection?: { saveData?: boolean } }).connection;
         if (!connection?.saveData) {

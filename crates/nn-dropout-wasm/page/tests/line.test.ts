@@ -28,6 +28,37 @@ test('in eval mode the output is the input', async ({ page }) => {
     await expect(line.locator('.cell .y')).toHaveText(['1', '2', '3', '4']);
     await line.getByRole('button', { name: 'Next call' }).click();
     await expect(line.locator('.cell .y')).toHaveText(['1', '2', '3', '4']);
+    await expect(line.getByLabel('Call number')).toHaveValue('0'); // only calls in training count
+});
+
+test('the code compiles, and is what is computed', async ({ page }) => {
+    const line = page.locator('#line');
+    const program = line.locator('.program');
+    await slide(line.getByLabel('p', { exact: true }), 'Home');
+    await line.getByLabel('Its elements').fill('1e21 12345678 0.123456 -3 1e-7');
+    await expect(program).toHaveText(
+        'let drop = Dropout::with_generator(0.0, &Generator::philox(42))?;\ndrop.forward([1e+21, 12345678.0, 0.123456, -3.0, 1e-7]);',
+    );
+    await expect(line.locator('.cell .x')).toHaveText(['1e+21', '12345678', '0.123456', '-3', '1e-7']);
+    await expect(line.locator('.cell .y').nth(1)).toHaveText('12345678');
+    await slide(page.locator('#zoo').getByRole('slider'), 'Home');
+    for (const code of await page.locator('#zoo .names code:first-child').allTextContents()) {
+        expect(code).toMatch(/\(0\.0[,)]/);
+    }
+});
+
+test('a bar stays in its panel', async ({ page }) => {
+    const line = page.locator('#line');
+    await slide(line.getByLabel('p', { exact: true }), 'ArrowRight', 40);
+    await line.getByLabel('Seed').fill('1');
+    await line.getByLabel('Its elements').fill('-3 2 1');
+    const [panel, ...bars] = await line
+        .locator('.bars .bar, .bars .bar i')
+        .evaluateAll(all => all.map(one => one.getBoundingClientRect()).map(({ top, bottom }) => ({ top, bottom })));
+    for (const { top, bottom } of bars) {
+        expect(top).toBeGreaterThanOrEqual(panel.top - 1);
+        expect(bottom).toBeLessThanOrEqual(panel.bottom + 1);
+    }
 });
 
 test('PyTorch’s masks are those of PyTorch', async ({ page }) => {
@@ -87,7 +118,7 @@ test('other tensors: more elements, and a picture', async ({ page }) => {
 
 test('wrong input is said, and left out', async ({ page }) => {
     const line = page.locator('#line');
-    const alert = line.getByRole('alert');
+    const alerts = line.getByRole('alert');
     for (const [label, wrong, right] of [
         ['Its elements', '1 2 x', '1 2 3 4'],
         ['Its elements', '1 2; 3', '1 2 3 4'],
@@ -96,9 +127,10 @@ test('wrong input is said, and left out', async ({ page }) => {
         ['Call number', '1e9', '0'],
     ]) {
         await line.getByLabel(label).fill(wrong);
-        await expect(alert).not.toBeEmpty();
+        await expect(alerts.filter({ hasText: /./ })).toHaveCount(1);
         await expect(line.getByLabel(label)).toHaveAttribute('aria-invalid', 'true');
+        await expect(line.getByLabel(label)).toHaveAccessibleDescription(/(numbers|whole number)[^.]*\.$/);
         await line.getByLabel(label).fill(right);
-        await expect(alert).toBeEmpty();
+        await expect(alerts.filter({ hasText: /./ })).toHaveCount(0);
     }
 });

@@ -13,6 +13,7 @@ test('all cases of the list give the same bits', async ({ page }) => {
     await page.getByRole('button', { name: 'Check this browser' }).click();
     const all = `All ${cases.length} cases give the same bits here (kernel: simd128).`;
     await expect(page.locator('#same-bits')).toHaveText(all, { timeout: 60_000 });
+    await expect(page.getByRole('button', { name: 'Check this browser' })).toBeFocused();
 });
 
 test('a hash that differs is noticed', async ({ page }) => {

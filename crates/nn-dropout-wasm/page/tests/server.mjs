@@ -1,4 +1,4 @@
-// Serves the built page as GitHub Pages does: in a subfolder, compressed, and with these types.
+// Serves the built page, or one in another folder, as GitHub Pages does: in a subfolder, compressed, and with these types.
 
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -6,7 +6,7 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
-const root = fileURLToPath(new URL('../../../../target/page/', import.meta.url));
+const root = process.argv[3] ?? fileURLToPath(new URL('../../../../target/page/', import.meta.url));
 const folder = '/nn-dropout/';
 const types = {
     '.css': 'text/css',

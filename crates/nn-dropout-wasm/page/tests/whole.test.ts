@@ -1,4 +1,4 @@
-import { drawn, expect, open, shifts, test, watchShifts } from './page';
+import { drawn, expect, isBlank, open, shifts, test, watchShifts } from './page';
 import { en } from '../src/i18n/en';
 import { ja } from '../src/i18n/ja';
 import type { Page } from '@playwright/test';
@@ -244,6 +244,60 @@ test('every control has a name, every picture a text, and ids are unique', async
     expect(bad).toEqual([]);
     await expect(page.getByRole('heading', { level: 1 })).toHaveCount(1);
     await expect(page.getByRole('heading', { level: 2 })).toHaveCount(5);
+});
+
+test('a link to a part leads there, also when all is kept', async ({ page }) => {
+    await open(page);
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    for (const part of ['why', 'where', 'which', 'zoo']) {
+        await page.goto('about:blank');
+        await open(page, `?lang=en#${part}`);
+        // The last part may be too short to come to the top.
+        const isThere = () =>
+            page.locator(`#${part}`).evaluate(element => {
+                const { top } = element.getBoundingClientRect();
+                return top >= 0 && (top < 120 || scrollY + innerHeight > document.documentElement.scrollHeight - 2);
+            });
+        await expect.poll(isThere).toBe(true);
+        await page.waitForTimeout(300);
+        expect(await isThere()).toBe(true);
+    }
+    await expect(page.getByRole('link', { name: '1 The line' })).toBeVisible();
+});
+
+test('the same text is not said again', async ({ page }) => {
+    await open(page);
+    const changes = await page.evaluate(async () => {
+        let count = 0;
+        const heads = document.querySelectorAll('#zoo h3, #where .panel, #why [role=status]');
+        const seen = new MutationObserver(records => (count += records.length));
+        heads.forEach(head => seen.observe(head, { childList: true, subtree: true, characterData: true }));
+        // Whatever is shown again is the same.
+        document.querySelector<HTMLInputElement>('header input')!.dispatchEvent(new Event('change'));
+        await new Promise(requestAnimationFrame);
+        return count;
+    });
+    expect(changes).toBe(0);
+});
+
+test('high contrast: what is chosen and how far something is can be seen', async ({ page }) => {
+    await page.emulateMedia({ forcedColors: 'active' });
+    await open(page);
+    const background = (selector: string) =>
+        page.locator(selector).first().evaluate(element => getComputedStyle(element).backgroundColor);
+    expect(await background('#line .bar input:checked + span')).not.toBe(
+        await background('#line .bar input:not(:checked) + span'),
+    );
+    for (const canvas of await page.locator('#zoo canvas').all()) {
+        expect(await isBlank(canvas)).toBe(false);
+    }
+    const border = await page.locator('.file').evaluate(element => getComputedStyle(element).borderTopWidth);
+    expect(parseFloat(border)).toBeGreaterThan(0);
+    // The part of a slider's track up to the handle has another colour than the rest.
+    const track = await page
+        .locator('#line input[type=range]')
+        .evaluate(element => getComputedStyle(element).getPropertyValue('--track'));
+    expect(track).toContain('Highlight');
 });
 
 test('after the first visit it works without a network', async ({ page, context }) => {

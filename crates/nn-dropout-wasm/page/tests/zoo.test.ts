@@ -8,7 +8,7 @@ test.describe('all kinds', () => {
         await expect(cards).toHaveCount(16);
         for (const card of await cards.all()) {
             await expect(card.getByRole('img')).toHaveAttribute('aria-label', /: .*(%|deviation)/);
-            await expect(card.locator('code')).toHaveText([/\(0\.3|\(3\)/, /0\.3|3/]);
+            await expect(card.locator('code')).toHaveText([/\(0\.3|\(3\.0\)/, /0\.3|3/]);
             const canvas = card.locator('canvas');
             if (await canvas.count()) {
                 expect(await isBlank(canvas)).toBe(false);

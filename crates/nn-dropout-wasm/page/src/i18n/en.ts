@@ -3,10 +3,15 @@
 /** What there is to say about the answer of a sweep. Scores are as the library shows them. */
 export interface Findings {
     metric: string;
+    /** Whether errors are known; if not, how many trainings of the best rate there were. */
+    certain: boolean;
+    trainings: number;
     chosen: Finding;
     best: Finding;
     /** The other rates that may be the best. */
     tied: number[];
+    /** The rates that are known to help, if dropout helps but the chosen rate is not among them. */
+    helpfulOthers: number[];
     /** Whether the chosen rate is the highest that was tried. */
     isHighest: boolean;
     /** All of it in English, from the library. */
@@ -34,6 +39,9 @@ export const en = {
     play: 'Play',
     pause: 'Pause',
     failed: (error: string) => `That did not work: ${error}`,
+    crashed: 'The training failed, or ran out of memory. Smaller layers or a smaller table may work.',
+    noWorker: 'A part of this page could not be loaded. Reload the page.',
+    bookAddress: './book/index.html',
     book: 'The book: a tutorial, guides, every layer with its formula, and the mask to the bit',
     footer: 'The page is part of nn-dropout, a dropout library in Rust. After the first visit it also works without a network.',
 
@@ -80,7 +88,7 @@ export const en = {
         title: 'What torch.manual_seed(42) really gives',
         text: 'The page that this project began with guessed what comes out for `[1, 2, 3, 4]` at p = 0.5. PyTorch prints something else: with this seed, nothing is dropped. PyTorch’s masks are drawn here bit for bit.',
         guessed: 'guessed',
-        prints: 'PyTorch prints',
+        prints: 'PyTorch 2.15 prints, on the CPU',
         computed: 'computed here, just now',
         show: 'Show it above',
     },
@@ -97,12 +105,12 @@ export const en = {
     },
 
     zoo: {
-        title: 'Every dropout, side by side',
+        title: 'Kinds of dropout, side by side',
         lead: 'The idea is always the same: something is dropped at random, and the rest makes up for it. The kinds differ in what goes together: elements, channels, squares, samples, words, time steps.',
         p: 'p, for all of them',
         call: (step: number) => `call number ${step}`,
         unscaled:
-            'What is dropped has this colour. What is kept is drawn without the factor 1/(1 − p), so that colours stay comparable.',
+            'What is dropped has this colour, except in the first three pictures: there, a dropped red, green or blue is 0. What is kept is drawn without the factor 1/(1 − p), so that colours stay comparable.',
         share: (percent: number) => `${percent} % is dropped.`,
         moments: (mean: string, deviation: string) => `mean ${mean}, standard deviation ${deviation}`,
         others: (count: number, names: string[]) =>
@@ -173,6 +181,7 @@ export const en = {
         epoch: 'epoch',
         accuracyAxis: 'accuracy, %',
         lossAxis: 'loss',
+        loading: 'Loading …',
         begin: 'Press “Train”. Both networks then learn in step.',
         status: (epoch: number, epochs: number, without: string, drop: string) =>
             `Epoch ${epoch} of ${epochs}. Validation accuracy: ${without} % without dropout, ${drop} % with it.`,
@@ -207,7 +216,8 @@ export const en = {
         digits: 'Try the digits',
         moons: 'Try the two moons',
         chosen: (name: string, columns: number, encoding: string | undefined) =>
-            `${name}: ${columns} columns` + (encoding ? `, read as ${encoding}.` : '.'),
+            `${name}: ${columns} ${columns === 1 ? 'column' : 'columns'}` + (encoding ? `, read as ${encoding}.` : '.'),
+        reading: (name: string) => `Reading ${name} …`,
         chosenDigits: '1,797 handwritten digits of 8 × 8 pixels.',
         target: 'Column to predict',
         task: 'What it holds',
@@ -219,10 +229,15 @@ export const en = {
         epochs: 'Epochs',
         hidden: 'Sizes of the hidden layers',
         fraction: 'Share of rows to train on',
+        badRates: (most: number, least: number) =>
+            `Up to ${most} numbers from 0 to 1, with commas between them. What is not 0 has to be at least ${least}.`,
+        badCount: (most: number) => `A whole number from 1 to ${most}.`,
+        badHidden: (layers: number, units: number) =>
+            `Up to ${layers} whole numbers from 1 to ${units}, with commas between them.`,
+        badFraction: 'A number between 0 and 1.',
         start: 'Find p',
         opening: 'Reading …',
         stop: 'Stop',
-        stopping: 'Stopping …',
         sameProgram: 'The program does the same, and faster:',
         progress: 'Trials that are finished',
         trials: (done: number, all: number, seconds: number | undefined) =>
@@ -239,7 +254,7 @@ export const en = {
             none: 'Dropout does not measurably help on these data.',
             unknown: 'These trainings cannot say whether dropout helps.',
         },
-        noScores: 'No score is a number: the trainings diverged. Look for extreme values in the table.',
+        noScores: 'The trainings diverged, or the validation part has too few rows to be scored.',
         /** What the answer says beside the verdict, a sentence a line. */
         sentences: ({ sentences }: Findings) => sentences,
         column: (name: string) => name,
@@ -259,7 +274,7 @@ export const en = {
         lead: 'In a network’s definition the line occurs several times, often with one `config.dropout` for all. Choose a number to see what is dropped there.',
         diagrams: {
             gpt: { title: 'Transformer block', text: 'As in GPT-2, where all four rates are 0.1.' },
-            rnn: { title: 'Recurrent network', text: 'A language model of two LSTM layers, as AWD-LSTM.' },
+            rnn: { title: 'Recurrent network', text: 'A language model of two LSTM layers, with the dropout of AWD-LSTM.' },
             cnn: { title: 'Convolutional network', text: 'With one of the residual blocks that a ResNet stacks.' },
         },
         labels: {

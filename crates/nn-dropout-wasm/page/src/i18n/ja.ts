@@ -1,14 +1,36 @@
 // ページのすべての文言（日本語）。キーは `en.ts` と同じ。
 
-import type { Strings } from './en';
+import type { Findings, Strings } from './en';
 
 /** ライブラリの指標名。 */
 const metrics: Record<string, string> = { accuracy: '正解率', R2: '決定係数R2' };
 
+const rateList = (rates: number[]) => rates.map(rate => `p = ${rate}`).join('、');
+
+/** 誤差がわかるときに言えること。 */
+function comparisons({ chosen, best, tied, helpfulOthers, isHighest }: Findings): string[] {
+    // ドロップアウトの効果が確認できていれば、より大きいpが選ばれることもある。
+    const reason =
+        chosen.rate < best.rate ? `より弱いp = ${chosen.rate}` : `効果が確認できているp = ${chosen.rate}`;
+    return [
+        ...(chosen.difference ? [`ドロップアウトなしとの差：${chosen.difference}（角括弧は95 %信頼区間）`] : []),
+        ...(helpfulOthers.length > 0
+            ? [`効果が確認できているのは${rateList(helpfulOthers)}です。選んだp = ${chosen.rate}の効果は偶然かもしれません。`]
+            : []),
+        ...(best.rate === chosen.rate
+            ? []
+            : [
+                  `平均が最も良いのはp = ${best.rate}（${best.validation}）です。その差は1標準誤差以内なので、${reason}を選んでいます。`,
+              ]),
+        ...(tied.length > 0 ? [`このデータでは最良のpと区別できない値：${rateList(tied)}`] : []),
+        ...(isHighest ? ['試した中で最大のpです。さらに大きい値のほうが良いかもしれません。'] : []),
+    ];
+}
+
 export const ja: Strings = {
     title: 'この一行は何をしているのか',
     documentTitle: 'nn-dropout：ドロップアウトの一行を読み解く',
-    intro: 'ネットワークの定義にある一行です。学習のあいだ、ユニットをランダムに無効化します。このページでは、この一行の働きと効く理由、そして手元のデータに合うpの値がわかります。',
+    intro: 'ネットワークの定義にある一行です。学習のあいだ、ユニットをランダムに無効化します。このページでは、この一行が何をするのか、なぜ効くのか、手元のデータにはどのpが合うのかがわかります。',
     privacy: '計算はすべてブラウザの中で行われます。データが外部に送信されることはありません。',
     skip: '本文へ移動',
     navigation: 'ページ内の各パート',
@@ -19,6 +41,9 @@ export const ja: Strings = {
     play: '再生',
     pause: '一時停止',
     failed: error => `エラーが発生しました：${error}`,
+    crashed: '学習に失敗したか、メモリが不足しました。層を小さくするか、表を小さくしてみてください。',
+    noWorker: 'ページの一部を読み込めませんでした。再読み込みしてください。',
+    bookAddress: './book/ja/tutorial.html',
     book: 'ドキュメント（チュートリアルは日本語、そのほかは英語）',
     footer: 'このページは、Rust製のドロップアウトライブラリnn-dropoutの一部です。一度開けば、オフラインでも使えます。',
 
@@ -37,7 +62,7 @@ export const ja: Strings = {
         picture: '画像',
         input: '要素',
         inputHint: '数値は空白で、行はセミコロンで区切ります。',
-        badInput: most => `数値は1個から${most}個まで、各行の個数は同じにしてください。`,
+        badInput: most => `数値は1〜${most}個で、どの行も同じ個数になるように入力してください。`,
         badSeed: '乱数シードは0から18446744073709551615までの整数にしてください。',
         badStep: most => `呼び出し番号は0から${most}までの整数にしてください。`,
         cells: '各要素の入力（小）と出力（大）。斜線はドロップされた要素です。',
@@ -46,7 +71,7 @@ export const ja: Strings = {
                 ? `${count}個の要素がすべてドロップされました。`
                 : `${count}個中${dropped}個の要素がドロップされました。残りは1/(1 − ${p}) = ${Number((1 / (1 - p)).toFixed(3))}倍されます。`,
         evalSummary: '評価モード：出力は入力と同じです。',
-        callNumber: step => `${step}番目の呼び出し`,
+        callNumber: step => `呼び出し番号 ${step}`,
         meanTitle: '平均すると入力に戻る',
         meanLead:
             '1回の結果は偶然に左右されます。それでも1/(1 − p)倍しているので、何度も呼び出すと平均は入力に近づきます。',
@@ -64,7 +89,7 @@ export const ja: Strings = {
         title: 'torch.manual_seed(42)の本当の結果',
         text: 'このプロジェクトの出発点となったページには、`[1, 2, 3, 4]`にp = 0.5を適用した結果の予想が載っていました。実際のPyTorchの出力は違います。このシードでは、どの要素もドロップされません。ここではPyTorchのマスクをビット単位で再現しています。',
         guessed: '元のページの予想',
-        prints: 'PyTorchの出力',
+        prints: 'PyTorch 2.15（CPU）の出力',
         computed: 'このページでの計算結果',
         show: '上で再現する',
     },
@@ -86,7 +111,7 @@ export const ja: Strings = {
         p: 'p（すべてに共通）',
         call: step => `呼び出し番号 ${step}`,
         unscaled:
-            'この色の部分がドロップされています。色を比べやすいように、残った部分は1/(1 − p)倍する前の値で描いています。',
+            'この色の部分がドロップされています。ただし最初の3つの絵では、落とした赤・緑・青の値が0になります。色を比べやすいように、残った部分は1/(1 − p)倍する前の値で描いています。',
         share: percent => `${percent} %がドロップされています。`,
         moments: (mean, deviation) => `平均 ${mean}、標準偏差 ${deviation}`,
         others: (count, names) => `ライブラリには${count}種類あります。ここにないもの：${names.join('、')}。`,
@@ -103,7 +128,7 @@ export const ja: Strings = {
             dropConnect: '重み',
             dropKey: 'アテンションのキー',
             heads: 'アテンションヘッド',
-            alphaDropout: 'SELU向けの要素',
+            alphaDropout: 'SELU向け（要素ごと）',
             gaussianDropout: '乗法的なノイズ',
             gaussianNoise: '加法的なノイズ',
             neftuneNoise: '埋め込みへのノイズ',
@@ -120,9 +145,9 @@ export const ja: Strings = {
             dropout1d: '信号のチャネルを丸ごと落とします。',
             dropConnect: '活性値ではなく、層の重みを落とします。',
             dropKey: 'ソフトマックスの前にスコアを落とします。残ったキーの重みの合計は1のままです。',
-            heads: 'ヘッドを丸ごと落とします。1つのヘッドの重みは、すべて同じビットに従います。',
+            heads: 'ヘッドを丸ごと落とします。同じヘッドの重みは、まとめて残るか、まとめて落ちるかのどちらかです。',
             alphaDropout: '0ではなくSELUの下限値に置き換えます。平均と分散は変わりません（線は入力の分布）。',
-            gaussianDropout: '何も落とさず、ドロップアウトと同じ分散p/(1 − p)のノイズを掛けます。',
+            gaussianDropout: '何も落とさず、平均1、分散p/(1 − p)（ドロップアウトと同じ）のノイズを掛けます。',
             gaussianNoise: '何も落とさず、標準偏差pのノイズを足します。',
             neftuneNoise: '何も落とさず、言語モデルのファインチューニング中に、埋め込みへ一様乱数を足します。',
         },
@@ -153,6 +178,7 @@ export const ja: Strings = {
         epoch: 'エポック',
         accuracyAxis: '正解率（%）',
         lossAxis: '損失',
+        loading: '読み込み中…',
         begin: '「学習を開始」を押すと、2つのネットワークが並行して学習します。',
         status: (epoch, epochs, without, drop) =>
             `エポック ${epoch} / ${epochs}。検証データでの正解率は、ドロップアウトなしで${without} %、ありで${drop} %です。`,
@@ -166,9 +192,9 @@ export const ja: Strings = {
         pointSizes: '大きい点：学習データ、小さい点：検証データ',
         tooMuch:
             'pを0.9にしてみてください。ドロップアウトが強すぎると、正しい規則さえ学べなくなります（学習不足、underfitting）。',
-        veil: '表示をオンにすると、部分ネットワークの予測が割れている場所が灰色になります。境界の近くと、データの少ない場所です。',
+        veil: '上のチェックを入れると、部分ネットワークの予測が割れている場所が灰色で表示されます。境界の近くや、データの少ない場所です。',
         veilDigits:
-            '表示しているのは検証データの数字です。ネットワークが読み間違えた数字に印を付け、どう読んだかを添えています。表示をオンにすると、部分ネットワークの予測が割れている数字ほど灰色になります。',
+            '表示しているのは検証データの数字です。ネットワークが読み間違えた数字に印を付け、どう読んだかを添えています。上のチェックを入れると、部分ネットワークの予測が割れている数字ほど濃い灰色で表示されます。',
         same: 'コマンドラインで再現する',
         sameText:
             '`nn-dropout`コマンドは、同じデータ、同じシード、同じマスクで同じネットワークを学習します。加算の順序の違いにより、末尾の桁は異なることがあります。データを保存して、次のコマンドを実行してください。',
@@ -179,14 +205,15 @@ export const ja: Strings = {
 
     which: {
         title: 'pはいくつにすればよいのか',
-        lead: 'お手元の表データ（1行目が列名）で確かめられます。候補のpごとに、データの分割と初期重みをそろえていくつかのネットワークをブラウザの中で学習し、おすすめのpと、その結論がどれだけ確かなのかを示します。',
-        drop: 'CSVファイルかParquetファイルをここにドロップするか、',
+        lead: 'お手元の表データ（1行目が列名）で確かめられます。候補のpごとに、データの分割と初期重みをそろえて、いくつかのネットワークをブラウザの中で学習させ、おすすめのpと、その結論がどれだけ確かなのかを示します。',
+        drop: 'CSVまたはParquetファイルをここにドロップ、または',
         choose: 'ファイルを選択',
         private: 'ファイルを読むのはこのページだけです。どこにも送信されません。',
         orTry: '試すだけなら：',
         digits: '手書き数字で試す',
         moons: '2つの三日月で試す',
         chosen: (name, columns, encoding) => `${name}：${columns}列` + (encoding ? `（文字コード：${encoding}）` : ''),
+        reading: name => `${name}を読み込み中…`,
         chosenDigits: '8 × 8画素の手書き数字、1,797枚',
         target: '予測する列',
         task: '列の内容',
@@ -198,10 +225,14 @@ export const ja: Strings = {
         epochs: 'エポック数',
         hidden: '隠れ層のユニット数',
         fraction: '学習に使う行の割合',
+        badRates: (most, least) =>
+            `0〜1の数値をカンマで区切って、${most}個まで入力してください。0以外の値は${least}以上にしてください。`,
+        badCount: most => `1〜${most}の整数を入力してください。`,
+        badHidden: (layers, units) => `1〜${units}の整数をカンマで区切って、${layers}個まで入力してください。`,
+        badFraction: '0より大きく1より小さい数値を入力してください。',
         start: 'pを探す',
         opening: '読み込み中…',
         stop: '中止',
-        stopping: '中止しています…',
         sameProgram: 'コマンドラインなら、同じ計算をもっと速く実行できます。',
         progress: '完了した学習',
         trials: (done, all, seconds) =>
@@ -214,23 +245,20 @@ export const ja: Strings = {
         verdicts: {
             helps: 'このデータでは、ドロップアウトに効果があります。',
             harms: 'このデータでは、ドロップアウトは逆効果です。',
-            unsure: 'このデータだけでは、ドロップアウトに効果があるとは言い切れません。',
+            unsure: 'このデータだけでは、ドロップアウトに効果があるともないとも言えません。',
             none: 'このデータでは、ドロップアウトの効果は確認できません。',
             unknown: 'ドロップアウトに効果があるかどうかは、これだけでは判断できません。',
         },
-        noScores: '学習が発散し、スコアを計算できませんでした。極端な値がないか、表を確認してください。',
-        sentences: ({ metric, chosen, best, tied, isHighest }) => [
-            `p = ${chosen.rate}：検証データの${metrics[metric] ?? metric} ${chosen.validation}`,
-            ...(chosen.difference ? [`ドロップアウトなしとの差：${chosen.difference}（角括弧は95 %信頼区間）`] : []),
-            ...(best.rate === chosen.rate
-                ? []
+        noScores: '学習が発散したか、検証データの行数が少なすぎて、スコアを計算できませんでした。',
+        sentences: findings => [
+            `p = ${findings.chosen.rate}：検証データの${metrics[findings.metric] ?? findings.metric} ${findings.chosen.validation}`,
+            ...(findings.certain
+                ? comparisons(findings)
                 : [
-                      `平均が最も良いのはp = ${best.rate}（${best.validation}）です。その差は標準誤差以内なので、より弱いp = ${chosen.rate}を選んでいます。`,
+                      findings.trainings < 2
+                          ? '1回の学習だけでは偶然との区別がつかないので、シードを増やしてください。'
+                          : '検証データの行数が少なすぎて、どれだけ確かかを示せません。',
                   ]),
-            ...(tied.length > 0
-                ? [`このデータでは最良のpと区別できない値：${tied.map(rate => `p = ${rate}`).join('、')}`]
-                : []),
-            ...(isHighest ? ['試した中で最大のpです。さらに大きい値のほうが良いかもしれません。'] : []),
         ],
         column: name =>
             name
@@ -258,7 +286,7 @@ export const ja: Strings = {
         lead: 'この一行は、ネットワークの定義の中に何度も現れます。すべてに同じ`config.dropout`を使うこともよくあります。番号を選ぶと、そこで何がドロップされるのかが表示されます。',
         diagrams: {
             gpt: { title: 'Transformerブロック', text: 'GPT-2の構成です。4か所とも0.1になっています。' },
-            rnn: { title: '再帰型ネットワーク', text: 'AWD-LSTMのような、LSTM 2層の言語モデルです。' },
+            rnn: { title: '再帰型ネットワーク', text: 'LSTM 2層の言語モデルに、AWD-LSTMのドロップアウトを入れたものです。' },
             cnn: { title: '畳み込みネットワーク', text: 'ResNetのような残差ブロックがあります。' },
         },
         labels: {
@@ -310,7 +338,7 @@ export const ja: Strings = {
             },
             between: {
                 title: '層と層の間',
-                text: '1層目の出力の特徴量を、全時刻で共通に落とします。PyTorchの`nn.LSTM`もここにドロップアウトがありますが、マスクは時刻ごとに変わります。',
+                text: '1層目の出力の特徴量を、全時刻で共通に落とします。PyTorchの`nn.LSTM`でも同じ位置にドロップアウトを入れられますが、マスクは時刻ごとに変わります。',
             },
             rnnOutput: {
                 title: 'デコーダーの前',
@@ -322,7 +350,7 @@ export const ja: Strings = {
             },
             blocks: {
                 title: '正方形の領域',
-                text: '特徴マップの一部を正方形に落とし、ほかの場所も見るようにさせます。学習が進むにつれてpを大きくすることもよくあります。',
+                text: '特徴マップを正方形の領域ごとに落とし、ほかの場所にも注目させます。学習が進むにつれてpを大きくすることもよくあります。',
             },
             branch: {
                 title: '残差ブランチ',

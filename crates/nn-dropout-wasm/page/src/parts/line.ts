@@ -4,6 +4,7 @@ import { callOf, check_case, kernel, Layer, ready, type Call, type Rng } from '.
 import { t, translated } from '../i18n';
 import { button, choice, field, slider } from '../ui/controls';
 import { h, nextFrame, prefersStillness, setText } from '../ui/dom';
+import { exact, float, short } from '../ui/numbers';
 import { grey, paintGrey, SIDE } from '../ui/picture';
 import { onTheme } from '../ui/theme';
 import vectors from '../../../../../test_vectors/vectors.json?url';
@@ -38,8 +39,6 @@ const large = Array.from({ length: 4 }, (_, row) =>
     Array.from({ length: 8 }, (_, column) => row + column + 1).join(' '),
 ).join('; ');
 
-/** A number for a reader: no more digits than it needs. */
-const short = (value: number) => String(Number(value.toPrecision(3)));
 const list = (values: Iterable<number>) => `[${Array.from(values, short).join(', ')}]`;
 
 export function line(): HTMLElement {
@@ -99,35 +98,46 @@ export function line(): HTMLElement {
     let calls = 0;
     /** Counts restarts, so that calls which are still running stop. */
     let run = 0;
+    /** Why the library did not load. */
+    let failure: Error | undefined;
 
-    /** Reads the controls, and makes the call that they describe. */
-    function restart(): void {
-        run += 1;
+    /** The tensor that the controls describe, or undefined if one of them is wrong. */
+    function check(): Tensor | undefined {
         const isPicture = kind.value === 'picture';
         input.input.disabled = isPicture;
         const parsed = isPicture ? { x: grey, shape: [SIDE, SIDE] } : parse(input.value);
         const isSeed = /^\d{1,20}$/.test(seed.value) && BigInt(seed.value) < 1n << 64n;
         const isStep = /^\d{1,6}$/.test(step.value) && Number(step.value) <= STEPS;
-        input.input.setAttribute('aria-invalid', String(!parsed));
-        seed.input.setAttribute('aria-invalid', String(!isSeed));
-        step.input.setAttribute('aria-invalid', String(!isStep));
-        setText(
-            problem,
-            !parsed ? t.line.badInput(LARGEST) : !isSeed ? t.line.badSeed : !isStep ? t.line.badStep(STEPS) : '',
-        );
-        if (!parsed || !isSeed || !isStep) {
+        input.complain(parsed ? '' : t.line.badInput(LARGEST));
+        seed.complain(isSeed ? '' : t.line.badSeed);
+        step.complain(isStep ? '' : t.line.badStep(STEPS));
+        setText(problem, failure ? t.failed(failure.message) : '');
+        return isSeed && isStep ? parsed : undefined;
+    }
+
+    /** Makes the call that the controls describe. */
+    function restart(): void {
+        run += 1;
+        const next = check();
+        if (!next) {
             return;
         }
-        tensor = parsed;
+        tensor = next;
         layer?.free();
         layer = undefined;
-        void ready.then(() => {
-            layer ??= newLayer();
-            forward();
-            sum = Float64Array.from(call.y);
-            calls = 1;
-            show();
-        });
+        ready.then(
+            () => {
+                layer ??= newLayer();
+                forward();
+                sum = Float64Array.from(call.y);
+                calls = 1;
+                show();
+            },
+            (error: Error) => {
+                failure = error;
+                check();
+            },
+        );
     }
 
     function newLayer(): Layer {
@@ -158,9 +168,13 @@ export function line(): HTMLElement {
                 forward();
                 call.y.forEach((y, i) => (sum[i] += y));
                 calls += 1;
-                step.value = String(Math.min(Number(step.value) + 1, STEPS));
+                if (mode.value === 'train') {
+                    step.value = String(Math.min(Number(step.value) + 1, STEPS));
+                }
             }
-            meanSummary.setAttribute('aria-busy', String(frame < frames - 1)); // so that only the last one is read out
+            for (const element of [summary, meanSummary]) {
+                element.setAttribute('aria-busy', String(frame < frames - 1)); // so that only the last one is read out
+            }
             show();
             await nextFrame();
             if (mine !== run) {
@@ -187,9 +201,7 @@ export function line(): HTMLElement {
     }
 
     function program(): string {
-        const floats = Array.from(tensor.x, value => (Number.isInteger(value) ? `${value}.0` : short(value))).join(
-            ', ',
-        );
+        const floats = Array.from(tensor.x, value => float(exact(value))).join(', ');
         const x =
             kind.value === 'picture' ? 'picture' : rng.value === 'torch' ? `torch.tensor([${floats}])` : `[${floats}]`;
         const number =
@@ -200,7 +212,7 @@ export function line(): HTMLElement {
         }
         const off = mode.value === 'eval' ? '\ndrop.eval();' : '';
         const mut = off ? 'mut ' : '';
-        return `let ${mut}drop = Dropout::with_generator(${p.value}, &Generator::${rng.value}(${seed.value}))?;${off}\ndrop.forward(${x});${number.replace('#', '//')}`;
+        return `let ${mut}drop = Dropout::with_generator(${float(String(p.value))}, &Generator::${rng.value}(${seed.value}))?;${off}\ndrop.forward(${x});${number.replace('#', '//')}`;
     }
 
     function showCells(x: Float32Array, shape: number[]): void {
@@ -209,7 +221,7 @@ export function line(): HTMLElement {
             h(
                 'td',
                 { class: call.kept[i] ? 'cell' : 'cell dropped' },
-                h('span', { class: 'x' }, short(value)),
+                h('span', { class: 'x' }, exact(value)),
                 h('span', { class: 'y' }, short(call.y[i])),
             ),
         );
@@ -230,7 +242,8 @@ export function line(): HTMLElement {
     function showBars(x: Float32Array, mean: Float32Array): void {
         const top = 2 * Math.max(...x.map(Math.abs), 1e-9);
         const hasNegative = x.some(value => value < 0);
-        const place = (value: number) => `${100 * Math.min(hasNegative ? (value / top + 1) / 2 : value / top, 1)}%`;
+        const share = (value: number) => (hasNegative ? (value / top + 1) / 2 : value / top);
+        const place = (value: number) => `${100 * Math.min(Math.max(share(value), 0), 1)}%`;
         const bars = Array.from(mean, (value, i) => {
             const bar = h('span', { class: 'bar' }, h('i'), h('b'));
             const [low, high] = [Math.min(value, 0), Math.max(value, 0)];
@@ -265,7 +278,12 @@ export function line(): HTMLElement {
     }
 
     restart();
-    translated(() => layer && show());
+    translated(() => {
+        check();
+        if (layer) {
+            show();
+        }
+    });
     onTheme(() => layer && show());
 
     const nextCall = button(
@@ -333,10 +351,11 @@ export function line(): HTMLElement {
 /** What PyTorch prints, against what the page that this project began with guessed. */
 function torchCallout(showAbove: () => void): HTMLElement {
     const result = h('output');
-    void ready.then(() => {
+    const compute = () => {
         const { y } = callOf('kind = "dropout"\np = 0.5', [4], Float32Array.of(1, 2, 3, 4), 0, 42n, 'torch');
         result.textContent = list(y);
-    });
+    };
+    ready.then(compute, () => undefined);
     return h(
         'aside',
         { class: 'callout' },
@@ -383,7 +402,10 @@ function sameBits(): HTMLElement {
     translated(() => setText(result, said()));
 
     async function check(): Promise<void> {
-        start.disabled = true;
+        if (start.ariaDisabled === 'true') {
+            return;
+        }
+        start.ariaDisabled = 'true'; // a disabled button would lose the focus
         try {
             const [response] = await Promise.all([fetch(vectors), ready]);
             const cases: Case[] = await response.json();
@@ -404,7 +426,7 @@ function sameBits(): HTMLElement {
         } catch (error) {
             say(() => t.failed(String(error)));
         }
-        start.disabled = false;
+        start.ariaDisabled = 'false';
     }
 
     const start = button(

@@ -2,7 +2,7 @@
 
 import { t, translated } from '../i18n';
 import type { Strings } from '../i18n/en';
-import { h, setText, svg } from '../ui/dom';
+import { h, setPlain, setText, svg } from '../ui/dom';
 
 type Label = keyof Strings['where']['labels'];
 type Place = keyof Strings['where']['places'];
@@ -302,7 +302,7 @@ function figure({ name, height, drawing, places }: Diagram): HTMLElement {
         marks.forEach((mark, index) => mark.setAttribute('aria-pressed', String(index === selected)));
         setText(title, `${selected + 1}. ${t.where.places[place].title}`);
         setText(says, t.where.places[place].text);
-        [ours.textContent, theirs.textContent] = layers[place];
+        [ours, theirs].forEach((name, at) => setPlain(name, layers[place][at]));
     }
 
     translated(show);

@@ -4,12 +4,14 @@ import { language, t, translated } from '../i18n';
 import type { Findings } from '../i18n/en';
 import { load, Trainer } from '../training/client';
 import { csv } from '../training/data';
-import { encodingOf, toUtf8 } from '../training/encoding';
+import { encodingOf, toUtf8, unpacked } from '../training/encoding';
+import { forPage } from '../training/hints';
+import { problemOf, type Problem } from '../training/problem';
 import type { Answer } from '../training/protocol';
 import { command, toml, type Settings } from '../training/settings';
 import { chart } from '../ui/chart';
 import { button, choice, field, select } from '../ui/controls';
-import { download, h, setCode, setText } from '../ui/dom';
+import { download, h, setCode, setPlain, setText } from '../ui/dom';
 
 interface Source {
     name: string;
@@ -28,6 +30,11 @@ interface Plan {
 const RATES = '0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8';
 const SEEDS = '5';
 
+/** What a browser can train in a time that somebody waits. */
+const MOST = { rates: 100, seeds: 1000, epochs: 10_000, units: 4096, layers: 8 };
+/** A rate is written with all its digits, so it must not have hundreds of them. */
+const LEAST_RATE = 0.0001;
+
 /** What a table is trained with if the reader does not say: the program's own settings suit the digits. */
 const DIGITS = { hidden: '512, 512', epochs: '30', fraction: '0.25' };
 const TABLE = { hidden: '64, 64', epochs: '50', fraction: '0.7' };
@@ -36,12 +43,13 @@ const MOONS = { hidden: '128, 128', epochs: '300', fraction: '0.2' };
 /** A text of the library, which has names between backticks. */
 function rich(tag: 'li' | 'p', text: string): HTMLElement {
     const element = h(tag);
-    setText(element, text.replaceAll('p = ', 'p\u00a0=\u00a0'));
+    setText(element, forPage(text, t.which.regression).replaceAll('p = ', 'p\u00a0=\u00a0'));
     return element;
 }
 
 /** What there is to say about an answer. */
-function findings({ rows, columns, chosen, best, metric, sentences }: Answer): Findings {
+function findings(answer: Answer): Findings {
+    const { rows, columns, chosen, best, metric, verdict, sentences, certain = true, helpful = [] } = answer;
     const of = (place: number) => {
         const cell = (title: string) => rows[place].cells[columns.findIndex(column => column.startsWith(title))] ?? '';
         return { rate: rows[place].rate, validation: cell('validation'), difference: cell('against') };
@@ -50,9 +58,13 @@ function findings({ rows, columns, chosen, best, metric, sentences }: Answer): F
     const isHighest = rows.length > 1 && rows[chosen].rate === Math.max(...rows.map(row => row.rate));
     return {
         metric,
+        certain,
+        trainings: rows[best].complete,
         chosen: of(chosen),
         best: of(best),
         tied: tied.map(row => row.rate),
+        helpfulOthers:
+            verdict === 'helps' && !helpful.includes(chosen) ? helpful.map(place => rows[place].rate) : [],
         isHighest: isHighest && rows[chosen].rate > 0,
         sentences,
     };
@@ -67,7 +79,11 @@ export function which(): HTMLElement {
     let run = 0;
     let progress: { done: number; all: number; began: number } | undefined;
     let running = false;
-    let stopped = false;
+    /** What the last sweep was made of: the fields may say something else by now. */
+    let swept: { source: Source; plan: Plan } | undefined;
+    /** The name of a file that is being read. */
+    let reading: string | undefined;
+    let problem: Problem | undefined;
     let notes: string[] = [];
 
     const alert = h('p', { class: 'problem', role: 'alert', id: 'which-problem' });
@@ -152,19 +168,23 @@ export function which(): HTMLElement {
     async function take(file: File): Promise<void> {
         reset();
         const mine = run;
+        source = undefined;
+        reading = file.name;
+        show();
         const reader = new Trainer();
         try {
             const table = new Uint8Array(await file.arrayBuffer());
-            const encoding = encodingOf(table, [language, ...navigator.languages]);
-            const columns = await reader.call('columns', file.name, toUtf8(table, encoding));
+            const text = await unpacked(table);
+            const encoding = encodingOf(text, [language, ...navigator.languages]);
+            const columns = await reader.call('columns', file.name, toUtf8(text, encoding));
             if (mine === run) {
                 choose({ name: file.name, table, encoding, columns }, TABLE);
             }
         } catch (error) {
             if (mine === run) {
-                source = undefined;
+                reset();
+                problem = problemOf(error);
                 show();
-                setText(alert, (error as Error).message);
             }
         } finally {
             reader.close();
@@ -181,8 +201,8 @@ export function which(): HTMLElement {
         answer = undefined;
         progress = undefined;
         running = false;
-        stopped = false;
-        setText(alert, '');
+        reading = undefined;
+        problem = undefined;
     }
 
     function choose(next: Source, defaults: typeof TABLE): void {
@@ -196,7 +216,13 @@ export function which(): HTMLElement {
         epochs.value = defaults.epochs;
         hidden.value = defaults.hidden;
         fraction.value = defaults.fraction;
-        load().catch((error: Error) => setText(alert, t.failed(error.message)));
+        const mine = run;
+        load().catch((error: unknown) => {
+            if (mine === run) {
+                problem = problemOf(error);
+                show();
+            }
+        });
         describe();
         show();
     }
@@ -208,7 +234,8 @@ export function which(): HTMLElement {
                 .split(/[\s,]+/)
                 .filter(Boolean)
                 .map(Number);
-        const isCount = (value: number) => Number.isInteger(value) && value > 0;
+        const isCount = (most: number) => (value: number) => Number.isInteger(value) && value > 0 && value <= most;
+        const isRate = (value: number) => value === 0 || (value >= LEAST_RATE && value <= 1);
         const isShare = (value: number) => value > 0 && value < 1;
         const all = {
             rates: numbers(rates.value),
@@ -217,18 +244,17 @@ export function which(): HTMLElement {
             hidden: numbers(hidden.value),
             fraction: numbers(fraction.value),
         };
-        const right = {
-            rates: all.rates.length > 0 && all.rates.every(rate => rate >= 0 && rate <= 1),
-            seeds: all.seeds.length === 1 && isCount(all.seeds[0]),
-            epochs: all.epochs.length === 1 && isCount(all.epochs[0]),
-            hidden: all.hidden.length > 0 && all.hidden.every(isCount),
-            fraction: all.fraction.length === 1 && isShare(all.fraction[0]),
-        };
-        const fields = { rates, seeds, epochs, hidden, fraction };
-        for (const [name, { input }] of Object.entries(fields)) {
-            input.setAttribute('aria-invalid', String(!right[name as keyof typeof right]));
-        }
-        if (!Object.values(right).every(Boolean)) {
+        const isList = (values: number[], most: number, isRight: (value: number) => boolean) =>
+            values.length > 0 && values.length <= most && values.every(isRight);
+        const wrong = [
+            isList(all.rates, MOST.rates, isRate) ? '' : t.which.badRates(MOST.rates, LEAST_RATE),
+            isList(all.seeds, 1, isCount(MOST.seeds)) ? '' : t.which.badCount(MOST.seeds),
+            isList(all.epochs, 1, isCount(MOST.epochs)) ? '' : t.which.badCount(MOST.epochs),
+            isList(all.hidden, MOST.layers, isCount(MOST.units)) ? '' : t.which.badHidden(MOST.layers, MOST.units),
+            isList(all.fraction, 1, isShare) ? '' : t.which.badFraction,
+        ];
+        [rates, seeds, epochs, hidden, fraction].forEach((field, index) => field.complain(wrong[index]));
+        if (wrong.some(Boolean)) {
             return undefined;
         }
         const isTable = source?.table !== undefined;
@@ -245,11 +271,21 @@ export function which(): HTMLElement {
 
     function describe(): void {
         const made = plan();
-        start.disabled = !made;
+        start.disabled = running || !made;
         if (made && source) {
             const options = { rates: made.rates.join(), seeds: String(made.seeds) };
             setCode(code, command('sweep', source.table && source.name, made.settings, options), /(?<= )(?=--)/);
         }
+    }
+
+    /** A worker with the last sweep. */
+    async function opened(): Promise<{ worker: Trainer; notes: string[]; trials: string[] }> {
+        const { source, plan } = swept!;
+        const worker = new Trainer();
+        workers.push(worker);
+        const rates = Float64Array.from(plan.rates);
+        const sweep = await worker.call('openSweep', source.name, source.table, toml(plan.settings), rates, plan.seeds);
+        return { worker, ...sweep };
     }
 
     async function sweep(): Promise<void> {
@@ -259,40 +295,26 @@ export function which(): HTMLElement {
         }
         reset();
         const mine = run;
-        const { name, table } = source;
+        swept = { source, plan: made };
         running = true;
         tableHolder.style.minHeight = `${2.17 * (made.rates.length + 1)}rem`; // so that nothing moves when it comes
         show();
         start.scrollIntoView({ block: 'nearest' });
         try {
             const count = Math.min(4, navigator.hardwareConcurrency || 1);
-            const opened = await Promise.all(
-                Array.from({ length: count }, async () => {
-                    const worker = new Trainer();
-                    workers.push(worker);
-                    const { notes, trials } = await worker.call(
-                        'openSweep',
-                        name,
-                        table,
-                        toml(made.settings),
-                        Float64Array.from(made.rates),
-                        made.seeds,
-                    );
-                    return { worker, notes, trials };
-                }),
-            );
+            const all = await Promise.all(Array.from({ length: count }, opened));
             if (mine !== run) {
                 return;
             }
-            notes = opened[0].notes;
-            const { trials } = opened[0];
+            notes = all[0].notes;
+            const { trials } = all[0];
             progress = { done: 0, all: trials.length, began: performance.now() };
             show();
             let next = 0;
             // Each worker takes the next trial until there is none. The first one also says what is known so far.
             await Promise.all(
-                opened.map(async ({ worker }, index) => {
-                    while (next < trials.length && !stopped && mine === run) {
+                all.map(async ({ worker }, index) => {
+                    while (next < trials.length) {
                         const result = await worker.call('run', next++);
                         if (mine !== run) {
                             return;
@@ -313,21 +335,46 @@ export function which(): HTMLElement {
             if (mine !== run) {
                 return;
             }
-            if (results.length > 0) {
-                answer = await workers[0].call('answer', results);
-                setText(alert, answer ? '' : t.which.noScores);
-            }
             // The first one is still needed, to save the results.
-            workers.slice(1).forEach(worker => worker.close());
+            workers.splice(1).forEach(worker => worker.close());
+            await conclude(workers[0]);
         } catch (error) {
-            if (mine !== run) {
-                return;
+            if (mine === run) {
+                reset();
+                problem = problemOf(error);
+                show();
             }
-            reset();
-            setText(alert, (error as Error).message);
         }
+    }
+
+    /** Asks for the answer to the results that there are. */
+    async function conclude(worker: Trainer): Promise<void> {
+        const mine = run;
+        const known = await worker.call('answer', results);
+        if (mine === run) {
+            answer = known;
+            problem = known ? undefined : { text: () => t.which.noScores };
+            running = false;
+            show();
+        }
+    }
+
+    /** Ends all trainings at once. What has come so far is kept, and a new worker knows what to make of it. */
+    async function end(): Promise<void> {
+        const mine = ++run;
+        workers.splice(0).forEach(worker => worker.close());
         running = false;
         show();
+        if (results.length > 0) {
+            try {
+                await conclude((await opened()).worker);
+            } catch (error) {
+                if (mine === run) {
+                    problem = problemOf(error);
+                    show();
+                }
+            }
+        }
     }
 
     const start = button(
@@ -337,10 +384,7 @@ export function which(): HTMLElement {
     );
     const stop = button(
         () => t.which.stop,
-        () => {
-            stopped = true;
-            setText(stop, t.which.stopping);
-        },
+        () => void end(),
     );
 
     const bar = h('progress', { 'aria-label': () => t.which.progress });
@@ -420,10 +464,17 @@ export function which(): HTMLElement {
         options.hidden = !source;
         outcome.hidden = !running && !progress;
         target.element.hidden = task.element.hidden = !source?.table;
-        setText(
+        alert.toggleAttribute('lang', false);
+        if (problem?.lang) {
+            alert.lang = problem.lang;
+        }
+        setPlain(alert, problem?.text() ?? '');
+        setPlain(
             chosenFile,
             !source
-                ? ''
+                ? reading
+                    ? t.which.reading(reading)
+                    : ''
                 : source.table
                   ? t.which.chosen(source.name, source.columns.length, source.encoding)
                   : t.which.chosenDigits,
@@ -431,7 +482,6 @@ export function which(): HTMLElement {
         // The focus goes from the button that goes to the one that comes.
         const focused = document.activeElement;
         stop.hidden = !running;
-        setText(stop, stopped ? t.which.stopping : t.which.stop);
         start.disabled = running || !plan();
         if (running && focused === start) {
             stop.focus();
@@ -467,7 +517,8 @@ export function which(): HTMLElement {
         const { rows, columns, chosen, factor, verdict: kind } = answer;
         const axis = t.which.axis(answer.axis);
         const rate = rows[chosen].rate;
-        setText(headline, running ? t.which.soFar(rate) : t.which.take(rate));
+        const isWhole = progress !== undefined && progress.done === progress.all;
+        setText(headline, isWhole && !running ? t.which.take(rate) : t.which.soFar(rate));
         setText(verdict, t.which.verdicts[kind]);
         sentences.replaceChildren(...t.which.sentences(findings(answer)).map(line => rich('p', line)));
         tableHolder.replaceChildren(
@@ -496,12 +547,16 @@ export function which(): HTMLElement {
             ),
         );
         const sorted = rows.filter(row => row.complete > 0).sort((a, b) => a.rate - b.rate);
-        const [train, validation] = [sorted.map(row => factor * row.train), sorted.map(row => factor * row.validation)];
-        errors = sorted.map(row => (row.error === null ? null : factor * row.error));
+        const scaled = (value: number | null) => (value === null ? null : factor * value);
+        const [train, validation] = [sorted.map(row => scaled(row.train)), sorted.map(row => scaled(row.validation))];
+        errors = sorted.map(row => scaled(row.error));
         const ends = [
             ...train,
-            ...validation.flatMap((value, i) => [value - (errors[i] ?? 0), value + (errors[i] ?? 0)]),
-        ];
+            ...validation.flatMap((value, i) => {
+                const error = errors[i] ?? 0;
+                return value === null ? [] : [value - error, value + error];
+            }),
+        ].filter(value => value !== null);
         const [low, high] = [Math.min(...ends), Math.max(...ends)];
         const margin = 0.06 * (high - low || 1);
         const rateRange = sorted.map(row => row.rate);

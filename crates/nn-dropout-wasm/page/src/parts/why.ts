@@ -3,6 +3,7 @@
 import { t, translated } from '../i18n';
 import { Trainer } from '../training/client';
 import { csv, type Shape } from '../training/data';
+import { problemOf, type Problem } from '../training/problem';
 import type { Progress } from '../training/protocol';
 import { command, toml, type Settings } from '../training/settings';
 import { chart } from '../ui/chart';
@@ -335,21 +336,36 @@ export function why(): HTMLElement {
     const both = [without, withDropout];
 
     let state: 'new' | 'running' | 'paused' | 'ended' = 'new';
+    let isOpening = false;
+    /** Whether the reader wants it to train: while it begins anew, it does not. */
+    let isWanted = false;
+    let failure: Problem | undefined;
     /** Counts restarts, so that the loop of a training that was left ends. */
     let run = 0;
     let opened: Promise<unknown> | undefined;
 
     function open(): Promise<unknown> {
-        opened ??= Promise.all([without.open(data.value, 0), withDropout.open(data.value, p.value)]);
+        if (!opened) {
+            isOpening = true;
+            opened = Promise.all([without.open(data.value, 0), withDropout.open(data.value, p.value)]);
+        }
         return opened;
     }
 
     async function train(): Promise<void> {
         const mine = ++run;
         state = 'running';
-        show();
+        isWanted = true;
+        failure = undefined;
         try {
-            await open();
+            const opening = open();
+            show();
+            await opening;
+            if (mine !== run) {
+                return;
+            }
+            isOpening = false;
+            show();
             while (mine === run && state === 'running') {
                 const more = await Promise.all(both.map(network => network.advance()));
                 if (mine !== run) {
@@ -359,6 +375,7 @@ export function why(): HTMLElement {
                 await nextFrame();
                 if (!more.every(Boolean)) {
                     state = 'ended';
+                    isWanted = false;
                     show();
                 }
             }
@@ -370,8 +387,10 @@ export function why(): HTMLElement {
     function fail(mine: number, error: unknown): void {
         if (mine === run) {
             state = 'new';
+            isWanted = false;
+            isOpening = false;
             opened = undefined;
-            setText(problem, t.failed((error as Error).message));
+            failure = problemOf(error);
             show();
         }
     }
@@ -383,17 +402,19 @@ export function why(): HTMLElement {
 
     /** Begins anew. A training that was running runs again. */
     async function restart(): Promise<void> {
-        const wasRunning = state === 'running';
         const mine = ++run;
         state = 'new';
         opened = undefined;
-        setText(problem, '');
+        failure = undefined;
         both.forEach(network => (network.measured.length = 0));
         try {
-            await open();
+            const opening = open();
+            show();
+            await opening;
             if (mine === run) {
+                isOpening = false;
                 show();
-                if (wasRunning) {
+                if (isWanted) {
                     await train();
                 }
             }
@@ -412,7 +433,9 @@ export function why(): HTMLElement {
             network.showNumbers(shown.value, top, [plainTitle, dropTitle][index]());
         });
         titles.forEach(title => title());
-        setText(start, { new: t.why.start, running: t.pause, paused: t.why.goOn, ended: t.why.once }[state]);
+        setText(problem, failure?.text() ?? '');
+        const next = { new: t.why.start, running: t.pause, paused: t.why.goOn, ended: t.why.once }[state];
+        setText(start, isWanted ? t.pause : next);
         section.dataset.state = state;
         const last = both.map(({ measured }) => measured.at(-1));
         const [plain, drop] = last;
@@ -426,7 +449,9 @@ export function why(): HTMLElement {
                       percent(plain.validation.metric),
                       percent(drop.validation.metric),
                   )
-                : t.why.begin,
+                : isOpening
+                  ? t.why.loading
+                  : t.why.begin,
         );
         legend.hidden = data.value === 'digits';
         saving.hidden = data.value === 'digits';
@@ -446,9 +471,14 @@ export function why(): HTMLElement {
         () => {
             if (state === 'running') {
                 state = 'paused';
+                isWanted = false;
+                show();
+            } else if (isWanted) {
+                isWanted = false; // it was about to begin
                 show();
             } else if (state === 'ended') {
-                void restart().then(train);
+                isWanted = true;
+                void restart();
             } else {
                 void train();
             }

@@ -3,6 +3,7 @@
 import { callOf, kinds, ready, type Call } from '../core';
 import { t, translated } from '../i18n';
 import { button, slider } from '../ui/controls';
+import { float } from '../ui/numbers';
 import { h, prefersStillness, setCode, setText } from '../ui/dom';
 import { coloured, paint, repeated, SIDE, tint } from '../ui/picture';
 import { colour, onTheme, rgb } from '../ui/theme';
@@ -24,6 +25,8 @@ interface Card {
     /** An element to draw on. Words are elements of their own, all else is a canvas. */
     view: HTMLElement;
     draw(call: Call): void;
+    /** Which elements are drawn, if not all are. */
+    isDrawn?(at: number): boolean;
     /** What the picture shows, in numbers. */
     describe?(call: Call): string;
 }
@@ -180,7 +183,8 @@ function attention(tokens: number) {
             key > query ? rgb('--surface') : tint(1.6 * weight(query, key), call.kept[query * tokens + key] === 1),
         );
     };
-    return { x, view, draw };
+    const isDrawn = (at: number) => at % tokens <= Math.floor(at / tokens);
+    return { x, view, draw, isDrawn };
 }
 
 /** The attention weights of several heads, side by side. */
@@ -414,12 +418,14 @@ export function zoo(): HTMLElement {
         const show = () => {
             const amount = String(Number((card.amount?.of(p.value) ?? p.value).toFixed(2)));
             // A line may end before a method, and between arguments.
-            setCode(rust, card.rust(amount), /(?=\.with)|(?<=, )/);
+            setCode(rust, card.rust(float(amount)), /(?=\.with)|(?<=, )/);
             setCode(elsewhere, card.elsewhere(amount), /(?<=[ (])/);
             const config = `kind = "${card.kind}"\n${card.amount?.key ?? 'p'} = ${amount}\n${card.options ?? ''}`;
             const call = callOf(config, card.shape, card.x, step);
             card.draw(call);
-            const lost = call.kept.reduce((count, kept) => count + (kept ? 0 : 1), 0) / call.kept.length;
+            const isDrawn = card.isDrawn ?? (() => true);
+            const kept = call.kept.filter((_, at) => isDrawn(at));
+            const lost = kept.reduce((count, kept) => count + (kept ? 0 : 1), 0) / kept.length;
             const said = card.describe?.(call) ?? '';
             setText(note, said);
             card.view.setAttribute(
@@ -458,7 +464,7 @@ export function zoo(): HTMLElement {
     }
 
     const others = h('p', { class: 'others' });
-    void ready.then(() => {
+    const begin = () => {
         isReady = true;
         const all: { name: string }[] = JSON.parse(kinds());
         const here = new Set(shown.map(card => card.kind));
@@ -474,7 +480,8 @@ export function zoo(): HTMLElement {
         );
         translated(show);
         onTheme(show);
-    });
+    };
+    ready.then(begin, () => undefined);
 
     return h(
         'section',

@@ -6,6 +6,19 @@ export function encodingOf(table: Uint8Array, languages: readonly string[]): str
     return isText && !isIn('utf-8', table) ? legacy(table, languages) : undefined;
 }
 
+/** What is in a file that gzip made, or the file itself. */
+export async function unpacked(table: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    if (table[0] !== 0x1f || table[1] !== 0x8b) {
+        return table;
+    }
+    try {
+        const stream = new Blob([table]).stream().pipeThrough(new DecompressionStream('gzip'));
+        return new Uint8Array(await new Response(stream).arrayBuffer());
+    } catch {
+        return table; // the library says what is wrong with it
+    }
+}
+
 function legacy(table: Uint8Array, languages: readonly string[]): string {
     // Bytes alone cannot tell: accented letters are valid in both.
     const isJapan = languages.some(language => language.startsWith('ja'));

@@ -22,6 +22,11 @@ export interface Answer {
     /** Places among the rows. */
     chosen: number;
     best: number;
+    /** Whether errors are known: not from one training, or with too few rows. */
+    certain?: boolean;
+    /** Places of the rows that are known to be better than no dropout. */
+    helpful?: number[];
+    /** `unknown` if it is not certain. */
     verdict: 'helps' | 'harms' | 'unsure' | 'none' | 'unknown';
     sentences: string[];
     config: string;
@@ -33,8 +38,9 @@ export interface Row {
     cells: string[];
     mark: string;
     rate: number;
-    train: number;
-    validation: number;
+    /** JSON has no NaN: null stands for it. */
+    train: number | null;
+    validation: number | null;
     error: number | null;
     complete: number;
 }
@@ -84,4 +90,4 @@ export interface Request<K extends Name = Name> {
     args: Parameters<Calls[K]>;
 }
 
-export type Reply = { id: number; result: unknown } | { id: number; error: string };
+export type Reply = { id: number; result: unknown } | { id: number; error: string; crashed: boolean };

@@ -49,7 +49,8 @@ addEventListener('message', async ({ data }: MessageEvent<Start | Request>) => {
         const call = calls[data.name] as (...args: unknown[]) => unknown;
         reply = { id: data.id, result: call(...data.args) };
     } catch (error) {
-        reply = { id: data.id, error: error instanceof Error ? error.message : String(error) };
+        const message = error instanceof Error ? error.message : String(error);
+        reply = { id: data.id, error: message, crashed: error instanceof WebAssembly.RuntimeError };
     }
     postMessage(reply);
 });

@@ -38,7 +38,7 @@ export function chart(series: Series[], height: number): Chart {
     element.style.height = `${height}px`;
     let plot: uPlot | undefined;
     let labels = '';
-    let loading: Promise<void> | undefined;
+    let loading: Promise<unknown> | undefined;
     let data: (number | null)[][] = [[], ...series.map(() => [])];
     let axes: Axes = { x: '', y: '', yRange: [0, 1] };
 
@@ -139,7 +139,10 @@ export function chart(series: Series[], height: number): Chart {
             if (plot && labels === axes.x + axes.y) {
                 plot.setData(values());
             } else if (data[0].length > 0) {
-                loading = (loading ?? Promise.resolve()).then(library).then(make);
+                loading = (loading ?? Promise.resolve())
+                    .then(library)
+                    .then(make)
+                    .catch(() => (loading = undefined)); // the next values are another try
             }
         },
     };

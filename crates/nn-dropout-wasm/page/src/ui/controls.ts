@@ -1,6 +1,6 @@
 // Labelled sliders, choices, fields and buttons.
 
-import { h, newId, type Child, type Text } from './dom';
+import { h, newId, setText, type Child, type Text } from './dom';
 import { translated } from '../i18n';
 
 export interface Control<T> {
@@ -70,13 +70,19 @@ export function choice<T extends string>(
     };
 }
 
+export interface Field extends Control<string> {
+    input: HTMLInputElement;
+    /** Says what is wrong with the value: '' if nothing is. */
+    complain(wrong: string): void;
+}
+
 /** A field of one line. */
 export function field(
     label: Text,
     value: string,
     changed: () => void,
     options: { numeric?: boolean; hint?: Text } = {},
-): Control<string> & { input: HTMLInputElement } {
+): Field {
     const id = newId();
     const input = h('input', {
         id,
@@ -85,13 +91,18 @@ export function field(
         inputmode: options.numeric ? 'numeric' : undefined,
         autocomplete: 'off',
         spellcheck: 'false',
-        'aria-describedby': options.hint ? `${id}-hint` : undefined,
+        'aria-describedby': options.hint ? `${id}-hint ${id}-wrong` : `${id}-wrong`,
         oninput: changed,
     });
     const hint = options.hint ? [h('small', { id: `${id}-hint` }, options.hint)] : [];
+    const complaint = h('small', { id: `${id}-wrong`, class: 'wrong', role: 'alert' });
     return {
-        element: h('div', { class: 'control field' }, h('label', { for: id }, label), input, ...hint),
+        element: h('div', { class: 'control field' }, h('label', { for: id }, label), input, ...hint, complaint),
         input,
+        complain(wrong) {
+            input.setAttribute('aria-invalid', String(wrong !== ''));
+            setText(complaint, wrong);
+        },
         get value() {
             return input.value;
         },

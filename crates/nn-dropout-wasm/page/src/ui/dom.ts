@@ -57,10 +57,14 @@ function node(child: Child, holder: 'span' | 'tspan'): Node {
     return text;
 }
 
-/** Replaces what is in an element by a text, in which code stands between backticks. Formulas are kept on one line. */
+/**
+ * Replaces what is in an element by a text, in which code stands between backticks. Formulas are kept on one line. The same
+ * text is left as it is: a screen reader would say it again.
+ */
 export function setText(element: Element, text: string): void {
     const parts = text.split(/(`[^`]*`|1\/\(1 − [^)]*\)(?: = [\d.]+)?)/);
-    element.replaceChildren(
+    const next = element.cloneNode() as Element;
+    next.append(
         ...parts.map((part, index) => {
             if (index % 2 === 0) {
                 return part;
@@ -72,6 +76,16 @@ export function setText(element: Element, text: string): void {
             return inner;
         }),
     );
+    if (next.innerHTML !== element.innerHTML) {
+        element.replaceChildren(...next.childNodes);
+    }
+}
+
+/** The same for a text in which backticks mean nothing, such as the name of a file. */
+export function setPlain(element: Element, text: string): void {
+    if (element.textContent !== text) {
+        element.textContent = text;
+    }
 }
 
 /** Replaces what is in an element by a line of code that may be broken at `at`, and rather not elsewhere. */

@@ -46,6 +46,7 @@ export function themeSwitch(): HTMLElement {
     const pressed = () => toggle.setAttribute('aria-pressed', String(isDark()));
     onTheme(pressed);
     system.addEventListener('change', apply);
+    matchMedia('(forced-colors: active)').addEventListener('change', apply);
     apply();
     return toggle;
 }
@@ -56,9 +57,12 @@ const colours = new Map<string, string>();
 export function colour(name: string): string {
     let value = colours.get(name);
     if (value === undefined) {
-        document.body.style.outlineColor = `var(${name})`;
+        const { style } = document.body;
+        style.setProperty('forced-color-adjust', 'none'); // what a canvas shows is not forced
+        style.outlineColor = `var(${name})`;
         value = getComputedStyle(document.body).outlineColor;
-        document.body.style.outlineColor = '';
+        style.outlineColor = '';
+        style.removeProperty('forced-color-adjust');
         colours.set(name, value);
     }
     return value;
