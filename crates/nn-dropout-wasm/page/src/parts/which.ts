@@ -49,7 +49,7 @@ function rich(tag: 'li' | 'p', text: string): HTMLElement {
 
 /** What there is to say about an answer. */
 function findings(answer: Answer): Findings {
-    const { rows, columns, chosen, best, metric, verdict, sentences, certain = true, helpful = [] } = answer;
+    const { rows, columns, chosen, best, metric, verdict, sentences, certain, helpful } = answer;
     const of = (place: number) => {
         const cell = (title: string) => rows[place].cells[columns.findIndex(column => column.startsWith(title))] ?? '';
         return { rate: rows[place].rate, validation: cell('validation'), difference: cell('against') };
@@ -364,6 +364,8 @@ export function which(): HTMLElement {
         const mine = ++run;
         workers.splice(0).forEach(worker => worker.close());
         running = false;
+        // Without a result there is nothing to show.
+        progress = results.length > 0 ? progress : undefined;
         show();
         if (results.length > 0) {
             try {

@@ -23,9 +23,9 @@ export interface Answer {
     chosen: number;
     best: number;
     /** Whether errors are known: not from one training, or with too few rows. */
-    certain?: boolean;
+    certain: boolean;
     /** Places of the rows that are known to be better than no dropout. */
-    helpful?: number[];
+    helpful: number[];
     /** `unknown` if it is not certain. */
     verdict: 'helps' | 'harms' | 'unsure' | 'none' | 'unknown';
     sentences: string[];
