@@ -129,7 +129,7 @@ fn read_table(path: &Path, bytes: &[u8]) -> Result<()> {
     // A damaged row may make the table useless for training, but the rows before it can be predicted.
     let mut cells = Cells::open(&source, &settings.csv(), |_| Reading::default())?;
     let columns = cells.header.len();
-    while let Some(row) = cells.next()? {
+    while let Some(row) = cells.next_row()? {
         for column in 0..columns {
             let _ = (row.cell(column).name(), row.value(column));
         }

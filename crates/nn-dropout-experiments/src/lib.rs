@@ -4,14 +4,8 @@
 //! and encodes the data, [`mlp`] trains a network and scores it, and [`sweep`] says what many trainings show together.
 
 #![allow(missing_docs, reason = "only the crates of this project use it")]
-#![allow(
-    clippy::missing_errors_doc,
-    clippy::missing_panics_doc,
-    clippy::return_self_not_must_use,
-    reason = "for the same reason"
-)]
+#![allow(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "for the same reason")]
 #![allow(clippy::len_without_is_empty, reason = "what cannot be empty need not be asked")]
-#![allow(clippy::should_implement_trait, reason = "a row that borrows from its reader is no item of an iterator")]
 
 pub mod device;
 pub mod interrupt;

@@ -1,6 +1,6 @@
 //! What every visitor loads: dropout layers of any kind.
 
-use nn_dropout::{Config, Generator, Kind};
+use nn_dropout::{Config, Draw, Generator, GeneratorState, JaxKey, Kind};
 use nn_dropout_test_vectors::Case;
 use serde_json::json;
 use wasm_bindgen::prelude::*;
@@ -25,37 +25,35 @@ pub fn check_case(case: &str) -> Result<String, JsError> {
     Ok(serde_json::to_string(&case.computed_in_f32())?)
 }
 
-/// A layer with a generator of its own. It begins in training mode.
+/// A layer with a generator of its own, for tensors of one shape. It begins in training mode.
 #[wasm_bindgen]
 pub struct Layer {
     layer: nn_dropout::Layer,
-    config: Config,
-    new_generator: fn(u64) -> Generator,
-    seed: u64,
-    step: u32,
-    /// The shape of the calls so far: PyTorch's masks depend on how many numbers were drawn before.
     shape: Vec<usize>,
+    /// The noise of the last call.
+    draw: Option<Draw>,
 }
 
 #[wasm_bindgen]
 impl Layer {
-    /// A layer from a table in TOML, with masks of ours (`philox`), PyTorch's (`torch`) or JAX's (`jax`).
+    /// A layer from a table in TOML, with masks of ours (`philox`), PyTorch's (`torch`) or JAX's (`jax`), before call number `step` in
+    /// training mode, from 0.
     #[wasm_bindgen(constructor)]
-    pub fn new(config: &str, rng: &str, seed: u64) -> Result<Layer, JsError> {
+    pub fn new(config: &str, rng: &str, seed: u64, shape: &[u32], step: u32) -> Result<Layer, JsError> {
         let config: Config = toml::from_str(config)?;
-        let new_generator = match rng {
-            "philox" => Generator::philox,
-            "torch" => Generator::torch,
-            "jax" => Generator::jax,
+        // PyTorch's generator alone has no place for a call: the calls before it have to be drawn.
+        let (generator, skipped) = match rng {
+            "philox" => (Generator::from_state(GeneratorState::philox(seed, 0, [(0, step)])), 0),
+            "torch" => (Generator::torch(seed), step),
+            "jax" => (Generator::from_state(GeneratorState::jax(JaxKey::new(seed), step)), 0),
             _ => return Err(JsError::new(&format!("expected philox, torch or jax, but got {rng}"))),
         };
-        let layer = nn_dropout::Layer::from_config(config.clone(), &new_generator(seed));
-        Ok(Self { layer, config, new_generator, seed, step: 0, shape: Vec::new() })
-    }
-
-    /// Noise from now on.
-    pub fn train(&mut self) {
-        self.layer.train();
+        let shape: Vec<usize> = shape.iter().map(|&size| size as usize).collect();
+        let layer = nn_dropout::Layer::from_config(config, &generator);
+        for _ in 0..skipped {
+            layer.draw(&shape)?;
+        }
+        Ok(Self { layer, shape, draw: None })
     }
 
     /// No noise from now on.
@@ -63,46 +61,23 @@ impl Layer {
         self.layer.eval();
     }
 
-    /// The number of the next call in training mode, from 0.
-    #[wasm_bindgen(getter)]
-    pub fn step(&self) -> u32 {
-        self.step
-    }
-
-    /// Moves to another call. All calls before it count as of the shape of the last one.
-    #[wasm_bindgen(setter)]
-    pub fn set_step(&mut self, step: u32) -> Result<(), JsError> {
-        let mode = self.layer.mode();
-        self.layer = nn_dropout::Layer::from_config(self.config.clone(), &(self.new_generator)(self.seed));
-        for _ in 0..step {
-            self.layer.draw(&self.shape)?;
-        }
-        self.layer.set_mode(mode);
-        self.step = step;
-        Ok(())
-    }
-
     /// A call.
-    pub fn forward(&mut self, x: &[f32], shape: &[u32]) -> Result<Vec<f32>, JsError> {
-        self.shape = shape.iter().map(|&size| size as usize).collect();
-        let Some(draw) = self.layer.draw(&self.shape)? else { return Ok(x.to_vec()) };
-        self.step = self.step.wrapping_add(1);
-        Ok(draw.forward_to_vec(x)?)
+    pub fn forward(&mut self, x: &[f32]) -> Result<Vec<f32>, JsError> {
+        self.draw = self.layer.draw(&self.shape)?;
+        Ok(match &self.draw {
+            Some(draw) => draw.forward_to_vec(x)?,
+            None => x.to_vec(),
+        })
     }
 
-    /// Which elements the next call keeps: 1, or 0 if it drops them.
-    pub fn mask(&mut self, shape: &[u32]) -> Result<Vec<u8>, JsError> {
-        self.shape = shape.iter().map(|&size| size as usize).collect();
-        let generator = self.layer.generator();
-        let state = generator.state();
-        let draw = self.layer.draw(&self.shape);
-        generator.set_state(state);
+    /// Which elements the last call kept: 1, or 0 if it dropped them.
+    pub fn kept(&self) -> Vec<u8> {
         let count = self.shape.iter().product::<usize>() as u64;
-        Ok(match draw? {
+        match &self.draw {
             Some(draw) if !draw.effect().takes_numbers() => {
                 (0..count).map(|element| u8::from(draw.keeps(element))).collect()
             }
             _ => vec![1; count as usize],
-        })
+        }
     }
 }

@@ -1,17 +1,13 @@
 //! A sweep, as `nn-dropout sweep` does it. Any worker can run any of its trials.
 
-use std::cmp::Ordering;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
 use js_sys::Date;
 use nn_dropout_experiments::metric::{Metrics, Score};
 use nn_dropout_experiments::mlp::trainer::MlpTrainer;
 use nn_dropout_experiments::settings::Settings;
 use nn_dropout_experiments::sweep::summary::{columns, csv, mark};
-use nn_dropout_experiments::sweep::{
-    Answer, Candidate, Results, Sampler, State, Study, Trial, TrialResult, Verdict, blocks,
-};
+use nn_dropout_experiments::sweep::{Answer, Results, Sampler, State, Study, Trial, TrialResult, Verdict, blocks};
 use nn_dropout_experiments::table::Table;
 use nn_dropout_experiments::trainer::{Trainer, Validated};
 use serde::{Deserialize, Serialize};
@@ -63,14 +59,11 @@ impl Sweep {
         ensure!(trials <= MAX_TRIALS, "these are {trials} trainings, and at most {MAX_TRIALS} are done in a browser");
         let settings = mlp_settings(name, settings)?;
         let table = load(table, &settings)?;
-        rates.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+        rates.sort_by(f64::total_cmp);
         rates.dedup();
-        let candidate =
-            |rate: &f64| Ok(Candidate::layer(settings.dropout.clone().with_amount(*rate).context("rates")?));
-        let candidates = rates.iter().map(candidate).collect::<Result<Vec<_>>>()?;
         let (seed, folds) = (settings.seed, settings.folds);
         let mut study = Study {
-            sampler: Sampler::Grid(candidates),
+            sampler: Sampler::grid(std::slice::from_ref(&settings.dropout), &rates, None)?,
             seed,
             blocks: blocks(seed, seeds, folds),
             metric: settings.metric(),

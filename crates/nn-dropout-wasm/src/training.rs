@@ -9,7 +9,7 @@ use nn_dropout_experiments::metric::{Metrics, Score};
 use nn_dropout_experiments::mlp::prediction::{Predictor, SEED};
 use nn_dropout_experiments::mlp::trainer::MlpTrainer;
 use nn_dropout_experiments::settings::{CsvOptions, DIGITS, MlpSettings, Settings, file};
-use nn_dropout_experiments::table::{Cells, Column, Description, Reading, Table, Targets, Values};
+use nn_dropout_experiments::table::{Cells, Column, Description, Part, Reading, Table, Targets, Values};
 use nn_dropout_experiments::trainer::Trainer;
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
@@ -85,8 +85,7 @@ impl Training {
 
     /// The rows of a part, `train` or `validation`, one after the other: their numbers, and their classes.
     pub fn rows(&self, part: &str) -> Vec<f32> {
-        let split = self.trainer.split();
-        let part = if part == "train" { &split.train } else { &split.validation };
+        let part = self.part(part);
         let columns: Vec<&[f64]> = self.table.columns.iter().filter_map(numbers).collect();
         let mut rows = Vec::new();
         for (row, &unit) in part.units.iter().enumerate() {
@@ -102,15 +101,19 @@ impl Training {
     /// What the network reads in some rows of a part: the number of the class, and how uncertain that is, from 0 to 1: the entropy over
     /// Monte Carlo samples as a share of the largest there can be. Without samples it is in eval mode.
     pub fn read(&self, part: &str, rows: &[u32], samples: usize) -> Vec<f32> {
-        let split = self.trainer.split();
-        let part = if part == "train" { &split.train } else { &split.validation };
+        let (part, schema) = (self.part(part), &self.trainer.split().schema);
         let features: Vec<f32> = rows.iter().flat_map(|&row| part.row(row as usize)).copied().collect();
-        let predictions = self.predictor(samples).predict(&split.schema, &features);
-        let largest = (split.schema.target.outputs() as f64).ln();
+        let predictions = self.predictor(samples).predict(schema, &features);
+        let largest = (schema.target.outputs() as f64).ln();
         predictions
             .iter()
             .flat_map(|prediction| [prediction.class() as f32, (prediction.uncertainty / largest) as f32])
             .collect()
+    }
+
+    fn part(&self, name: &str) -> &Part {
+        let split = self.trainer.split();
+        if name == "train" { &split.train } else { &split.validation }
     }
 
     fn predictor(&self, samples: usize) -> Predictor {

@@ -186,7 +186,7 @@ impl<'a> Rows<'a> {
     fn read(&mut self) -> Result<()> {
         self.features.clear();
         while self.features.len() < self.most
-            && let Some(row) = self.cells.next()?
+            && let Some(row) = self.cells.next_row()?
         {
             self.count += 1;
             self.encoder.add(self.count, |column| row.cell(column), &mut self.features)?;

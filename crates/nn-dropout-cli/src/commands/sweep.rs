@@ -5,12 +5,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use clap::builder::UnknownArgumentValueParser;
 use indicatif::ProgressBar;
-use nn_dropout::{Config, Kind, Probability};
+use nn_dropout::{Config, Probability};
 use nn_dropout_experiments::interrupt;
 use nn_dropout_experiments::io::files::lock_folder;
 use nn_dropout_experiments::mlp::model::Mlp;
@@ -19,7 +19,7 @@ use nn_dropout_experiments::settings::file::to_toml;
 use nn_dropout_experiments::settings::layer::dropout;
 use nn_dropout_experiments::settings::numbers::{NotNegative, Range, count, probability};
 use nn_dropout_experiments::settings::{MlpSettings, Options, Output, Settings};
-use nn_dropout_experiments::sweep::{Candidate, Results, Sampler, Space, State, Strategy, Study, Trial, blocks};
+use nn_dropout_experiments::sweep::{Results, Sampler, Space, State, Strategy, Study, Trial, blocks};
 use nn_dropout_experiments::table::{Split, Table};
 use nn_dropout_experiments::trainer::progress_bar;
 use nn_dropout_experiments::{note, say};
@@ -282,7 +282,9 @@ impl SweepArgs {
                 self.hidden_range.is_none() && self.learning_rate_range.is_none(),
                 "--hidden-range and --learning-rate-range are for a search"
             );
-            return self.grid(settings, &rates, input_rates.as_deref());
+            let own = std::slice::from_ref(settings.dropout());
+            let layers = if self.layers.is_empty() { own } else { &self.layers };
+            return Sampler::grid(layers, &rates, input_rates.as_deref());
         };
         let (low, high) = (rates[0], rates[rates.len() - 1]);
         ensure!(
@@ -325,24 +327,5 @@ impl SweepArgs {
         let is_range = rates[rates.len() - 1] - rates[0] >= 0.01;
         ensure!(self.search == SearchKind::Grid || is_range, "a search needs a lowest and a highest of --input-rates");
         Ok(Some(rates))
-    }
-
-    fn grid(&self, settings: &Settings, rates: &[f64], input_rates: Option<&[f64]>) -> Result<Sampler> {
-        let own = [settings.dropout().clone()];
-        let layers: &[Config] = if self.layers.is_empty() { &own } else { &self.layers };
-        let mut candidates: Vec<Candidate> = Vec::new();
-        for layer in layers {
-            for &rate in rates {
-                let dropout = layer.clone().with_amount(rate).context("--rates")?;
-                let inputs = match input_rates {
-                    Some(rates) => rates.iter().map(|&rate| Config::new(Kind::Dropout, rate).map(Some)).collect(),
-                    None => Ok(vec![None]),
-                };
-                for input_dropout in inputs.context("--input-rates")? {
-                    candidates.push(Candidate { input_dropout, ..Candidate::layer(dropout.clone()) });
-                }
-            }
-        }
-        Ok(Sampler::Grid(candidates))
     }
 }

@@ -24,6 +24,7 @@ macro_rules! options {
 
         impl $name {
             /// These options, and those of `below` that are not given here.
+            #[must_use]
             pub fn over(self, below: Self) -> Self {
                 Self { $($option: self.$option.or(below.$option),)* }
             }

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use nn_dropout::{Config, Kind};
 
 use super::space::Space;
 use super::trial::Candidate;
@@ -33,6 +34,24 @@ pub enum Strategy {
 const AMOUNT: f64 = 0.1;
 
 impl Sampler {
+    /// Every layer with every rate, and with each rate of dropout of the features if they are tried apart.
+    pub fn grid(layers: &[Config], rates: &[f64], input_rates: Option<&[f64]>) -> Result<Self> {
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for layer in layers {
+            for &rate in rates {
+                let dropout = layer.clone().with_amount(rate).context("--rates")?;
+                let inputs = match input_rates {
+                    Some(rates) => rates.iter().map(|&rate| Config::new(Kind::Dropout, rate).map(Some)).collect(),
+                    None => Ok(vec![None]),
+                };
+                for input_dropout in inputs.context("--input-rates")? {
+                    candidates.push(Candidate { input_dropout, ..Candidate::layer(dropout.clone()) });
+                }
+            }
+        }
+        Ok(Self::Grid(candidates))
+    }
+
     /// The number of trials with this many for each candidate.
     pub fn trials(&self, blocks: usize) -> usize {
         match self {

@@ -50,6 +50,7 @@ impl Candidate {
     }
 
     /// The same without dropout.
+    #[must_use]
     pub fn without_dropout(&self) -> Self {
         let without = |config: &Config| config.clone().with_amount(0.0).unwrap_or_else(|_| config.clone());
         Self {

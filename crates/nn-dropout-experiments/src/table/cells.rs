@@ -99,7 +99,7 @@ impl Cells {
     }
 
     /// The next row.
-    pub fn next(&mut self) -> Result<Option<Row<'_>>> {
+    pub fn next_row(&mut self) -> Result<Option<Row<'_>>> {
         Ok(match &mut self.rows {
             Rows::Csv(rows) => rows.next()?.map(Row::Csv),
             Rows::Parquet(rows) => rows.next()?.map(Row::Parquet),

@@ -148,6 +148,7 @@ impl Targets {
     }
 
     /// Those of the rows to keep.
+    #[must_use]
     pub fn filtered(&self, keep: &[bool]) -> Self {
         fn kept<T: Copy>(values: &[T], keep: &[bool]) -> Vec<T> {
             values.iter().zip(keep).filter(|(_, keep)| **keep).map(|(value, _)| *value).collect()
@@ -224,7 +225,7 @@ impl Contents {
         for column in (0..header.len()).filter(|&column| builders[column].is_some()) {
             cells.check(column)?;
         }
-        while let Some(row) = cells.next()? {
+        while let Some(row) = cells.next_row()? {
             rows += 1;
             if target.is_some_and(|target| row.cell(target) == Cell::Missing) {
                 without_target += 1;

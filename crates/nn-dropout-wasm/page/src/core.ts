@@ -15,6 +15,12 @@ export interface Call {
     y: Float32Array;
 }
 
+/** The next call of a layer. */
+export function callNext(layer: Layer, x: Float32Array): Call {
+    const y = layer.forward(x);
+    return { kept: layer.kept(), y };
+}
+
 /** The call number `step` of a new layer in training mode. */
 export function callOf(
     config: string,
@@ -24,12 +30,9 @@ export function callOf(
     seed = 42n,
     rng: Rng = 'philox',
 ): Call {
-    const layer = new Layer(config, rng, seed);
+    const layer = new Layer(config, rng, seed, Uint32Array.from(shape), step);
     try {
-        const sizes = Uint32Array.from(shape);
-        layer.mask(sizes); // how much PyTorch's generator draws in each call depends on the shape
-        layer.step = step;
-        return { kept: layer.mask(sizes), y: layer.forward(x, sizes) };
+        return callNext(layer, x);
     } finally {
         layer.free();
     }

@@ -1,6 +1,6 @@
 // Part 1: what the line does to a tensor.
 
-import { callOf, check_case, kernel, Layer, ready, type Call, type Rng } from '../core';
+import { callNext, callOf, check_case, kernel, Layer, ready, type Call, type Rng } from '../core';
 import { t, translated } from '../i18n';
 import { button, choice, field, slider } from '../ui/controls';
 import { h, nextFrame, prefersStillness, setText } from '../ui/dom';
@@ -141,9 +141,13 @@ export function line(): HTMLElement {
     }
 
     function newLayer(): Layer {
-        const made = new Layer(`kind = "dropout"\np = ${p.value}`, rng.value, BigInt(seed.value));
-        made.mask(Uint32Array.from(tensor.shape));
-        made.step = Number(step.value);
+        const made = new Layer(
+            `kind = "dropout"\np = ${p.value}`,
+            rng.value,
+            BigInt(seed.value),
+            Uint32Array.from(tensor.shape),
+            Number(step.value),
+        );
         if (mode.value === 'eval') {
             made.eval();
         }
@@ -151,8 +155,7 @@ export function line(): HTMLElement {
     }
 
     function forward(): void {
-        const shape = Uint32Array.from(tensor.shape);
-        call = { kept: layer!.mask(shape), y: layer!.forward(tensor.x, shape) };
+        call = callNext(layer!, tensor.x);
     }
 
     /** The next `count` calls. Many of them are drawn in the course of a second. */
